@@ -1,0 +1,125 @@
+package scanner
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// ErrTooLarge is returned by Buffer.Write once the buffer holds Spool.Max octets.
+var ErrTooLarge = errors.New("message outgrew the spool")
+
+// Defaults of Spool, used where a field is zero.
+const (
+	DefaultSpoolMemory = 256 << 10
+	DefaultSpoolMax    = 4 << 30
+)
+
+// Spool says where messages are held while they are judged.
+type Spool struct {
+	Dir    string // folder for what does not fit in memory; empty: os.TempDir
+	Memory int64  // octets of one buffer kept in memory; 0: DefaultSpoolMemory
+	Max    int64  // octets one buffer may hold; 0: DefaultSpoolMax
+}
+
+// NewBuffer returns an empty buffer. The caller owns it and must Close it.
+func (s Spool) NewBuffer() *Buffer {
+	if s.Memory <= 0 {
+		s.Memory = DefaultSpoolMemory
+	}
+	if s.Max <= 0 {
+		s.Max = DefaultSpoolMax
+	}
+	return &Buffer{spool: s}
+}
+
+// Buffer holds one message or part: in memory first, then in a file that has no name, so that nothing is left behind by a
+// crash. It is written by one goroutine and, once written, may be read by several.
+type Buffer struct {
+	spool Spool
+	mem   []byte
+	file  *os.File // nil while the content is in mem
+	size  int64
+}
+
+// Write appends p, which it copies. It writes all of p or, with an error, the part of it that fitted.
+//
+// Errors: ErrTooLarge at Spool.Max; the file's own errors (a full disk, say) otherwise.
+func (b *Buffer) Write(p []byte) (int, error) {
+	var tooLarge error
+	if room := b.spool.Max - b.size; int64(len(p)) > room {
+		p, tooLarge = p[:room], ErrTooLarge
+	}
+	if b.file == nil && b.size+int64(len(p)) > b.spool.Memory {
+		if err := b.spill(); err != nil {
+			return 0, err
+		}
+	}
+	if b.file == nil {
+		b.mem = append(b.mem, p...)
+		b.size += int64(len(p))
+		return len(p), tooLarge
+	}
+	n, err := b.file.WriteAt(p, b.size)
+	b.size += int64(n)
+	if err != nil {
+		return n, fmt.Errorf("spooling a message: %w", err)
+	}
+	return n, tooLarge
+}
+
+// spill moves the content from memory to an unlinked file.
+func (b *Buffer) spill() error {
+	f, err := os.CreateTemp(b.spool.Dir, "mirrorgw-spool-*") // created 0600
+	if err != nil {
+		return fmt.Errorf("spooling a message: %w", err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return fmt.Errorf("spooling a message: %w", err)
+	}
+	if _, err := f.WriteAt(b.mem, 0); err != nil {
+		f.Close()
+		return fmt.Errorf("spooling a message: %w", err)
+	}
+	b.file, b.mem = f, nil
+	return nil
+}
+
+// Size returns the number of octets written so far.
+func (b *Buffer) Size() int64 { return b.size }
+
+// Reader returns a reader over what has been written so far. It is valid until Close; several may be in use at once.
+func (b *Buffer) Reader() *io.SectionReader { return io.NewSectionReader(b, 0, b.size) }
+
+// ReadAt implements io.ReaderAt over what has been written.
+func (b *Buffer) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, errors.New("scanner: negative offset")
+	}
+	if off >= b.size {
+		return 0, io.EOF
+	}
+	if b.file != nil {
+		return b.file.ReadAt(p, off)
+	}
+	n := copy(p, b.mem[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// region returns the content as memory or as a file; see Part.Region.
+func (b *Buffer) region() (mem []byte, file *os.File) { return b.mem, b.file }
+
+// Close gives memory and file back. The buffer is not usable afterwards. Calling it again does nothing.
+func (b *Buffer) Close() error {
+	f := b.file
+	b.mem, b.file, b.size = nil, nil, 0
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}

@@ -1,0 +1,39 @@
+package scanner
+
+import (
+	"context"
+	"os"
+)
+
+// Findings are the matches of one engine in one part; empty means the engine saw the whole part and found nothing.
+type Findings []Finding
+
+// Engine judges one part at a time. scanner/yara is one.
+//
+// Scan borrows part until it returns, is safe for concurrent use, and ends soon after ctx does. An error means the part
+// was not judged, whatever findings come with it: an engine that fails never answers clean.
+type Engine interface {
+	Name() string
+	Scan(ctx context.Context, part *Part) (Findings, error)
+}
+
+// Part is one content to judge: the whole mail, or one decoded leaf of it.
+type Part struct {
+	Path string // position in the mail: "" the whole mail, "1.2" the second part of the first, as IMAP numbers sections (RFC 3501 section 6.4.5)
+	Name string // file name the part claims, decoded; empty when it claims none. Hostile text: quote it before printing
+	Type string // media type the part claims, lower case, without parameters; empty for the whole mail
+
+	content *Buffer
+}
+
+// NewPart returns a part over content, which it borrows.
+func NewPart(path, name, mediaType string, content *Buffer) *Part {
+	return &Part{Path: path, Name: name, Type: mediaType, content: content}
+}
+
+// Size returns the content's length in octets.
+func (p *Part) Size() int64 { return p.content.Size() }
+
+// Region returns the whole content either as memory or, when file is not nil, as an unlinked file of Size octets whose
+// offset is not used. Both are borrowed: read only, and not after Scan returns.
+func (p *Part) Region() (mem []byte, file *os.File) { return p.content.region() }
