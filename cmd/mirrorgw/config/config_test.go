@@ -410,7 +410,7 @@ func TestUnits(t *testing.T) {
 func TestNearest(t *testing.T) {
 	keys := []string{"addresses", "routers", "routes", "log"}
 	for word, want := range map[string]string{"adresses": "addresses", "router": "routers", "lgo": "log", "xyz": "", "": "", strings.Repeat("a", 5000): ""} {
-		if got := nearest(word, keys); got != want {
+		if got := Nearest(word, keys); got != want {
 			t.Errorf("%q: got %q, want %q", word, got, want)
 		}
 	}

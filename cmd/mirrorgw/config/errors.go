@@ -34,8 +34,8 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sort puts errors without a line first, the others in the order of the file.
-func (e Errors) sort() {
+// Sort puts errors without a line first, the others in the order of the file.
+func (e Errors) Sort() {
 	slices.SortStableFunc(e, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})

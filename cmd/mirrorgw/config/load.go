@@ -73,7 +73,7 @@ func Parse(path string, content []byte, over Overrides) (*File, error) {
 		r.checkSpool(&f.Config)
 	}
 	if len(r.errs) > 0 {
-		r.errs.sort()
+		r.errs.Sort()
 		return nil, r.errs
 	}
 	return f, nil

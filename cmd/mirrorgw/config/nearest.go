@@ -1,7 +1,7 @@
 package config
 
-// nearest returns the candidate closest to word by edit distance, or "" when none is close enough to be meant.
-func nearest(word string, candidates []string) string {
+// Nearest returns the candidate closest to word by edit distance, or "" when none is close enough to be meant.
+func Nearest(word string, candidates []string) string {
 	const longest = 32 // no key is longer; keeps the work small whatever the file holds
 	if len(word) > longest {
 		return ""

@@ -96,7 +96,7 @@ func (v value) fields(known map[string]func(value)) {
 
 // hint says which of the known keys may have been meant by word.
 func hint(word string, known []string) string {
-	if meant := nearest(word, known); meant != "" {
+	if meant := Nearest(word, known); meant != "" {
 		return "did you mean " + meant + "?"
 	}
 	return "known here: " + strings.Join(known, ", ")
