@@ -395,6 +395,18 @@ func TestPortsReusedInTimeWait(t *testing.T) {
 	})
 }
 
+// TestOwnAddressHasNoMailPort: the wildcard listeners are the intercept NIC's alone.
+func TestOwnAddressHasNoMailPort(t *testing.T) {
+	for _, own := range []netip.Prefix{gateway4, gateway6} {
+		n := newNetwork(t, testnet.WireConfig{}, splice, nil)
+		c, err := n.client.DialTCP(t.Context(), netip.AddrPortFrom(own.Addr(), 110))
+		if err == nil {
+			c.Close()
+			t.Errorf("port 110 of %s is open", own.Addr())
+		}
+	}
+}
+
 func TestSYNsStayUnansweredBeforeAdmit(t *testing.T) {
 	n := newUnready(t, testnet.WireConfig{}, splice, nil)
 	n.listen(server4, func(c net.Conn) { _, _ = io.WriteString(c, "hello") })
