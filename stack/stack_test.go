@@ -275,6 +275,12 @@ func TestSilentServerLooksSilent(t *testing.T) {
 			}
 			return true
 		}}, splice, func(cfg *stack.Config) { cfg.DialTimeout = 50 * time.Millisecond })
+		// A client that repeats its SYN gets no other answer.
+		forged := netip.AddrPortFrom(netip.MustParseAddr("192.168.1.77"), 1024)
+		if server.Addr().Is6() {
+			forged = netip.AddrPortFrom(netip.MustParseAddr("fd00:1::77"), 1024)
+		}
+		n.stack.DeliverIntercept([][]byte{syn(t, forged, server), syn(t, forged, server)})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { // ends when the gateway has given up once, or the test does
@@ -431,10 +437,11 @@ func TestSYNsStayUnansweredBeforeAdmit(t *testing.T) {
 
 func TestDrainWaitsForFlowsAndRefusesNewOnes(t *testing.T) {
 	release := make(chan struct{})
-	n := newNetwork(t, testnet.WireConfig{}, func(ctx context.Context, f stack.Flow) {
+	lastWords := strings.Repeat("the last word ", 10_000) // more than is under way at once
+	n := newNetwork(t, testnet.WireConfig{Delay: time.Millisecond}, func(ctx context.Context, f stack.Flow) {
 		<-ctx.Done()
 		<-release
-		_, _ = f.Client.Write([]byte("the last word"))
+		_, _ = io.WriteString(f.Client, lastWords)
 	}, func(cfg *stack.Config) { cfg.Drain = time.Minute })
 	n.listen(server4, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	c, err := n.client.DialTCP(t.Context(), server4)
@@ -456,8 +463,8 @@ func TestDrainWaitsForFlowsAndRefusesNewOnes(t *testing.T) {
 		return err != nil && n.stack.Counters().RefusedDraining > 0
 	})
 	close(release)
-	if got, err := io.ReadAll(c); string(got) != "the last word" || err != nil {
-		t.Errorf("%q, %v", got, err)
+	if got, err := io.ReadAll(c); string(got) != lastWords || err != nil {
+		t.Errorf("%d octets of %d, %v", len(got), len(lastWords), err)
 	}
 	<-ended
 }
