@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -126,7 +128,10 @@ func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool
 	case action == Replace && !complete:
 		r.Action = Retry
 	case action == Replace:
-		j.replace(ctx, &r, o, cause, mail)
+		if err := j.replace(ctx, &r, o, cause, mail); err != nil {
+			r.Action, cause = Retry, CauseError
+			r.Verdict.withError(err)
+		}
 	}
 	j.classes[r.Verdict.Class].Add(1)
 	j.actions[r.Action].Add(1)
@@ -145,34 +150,30 @@ func (j *Judge) escalate(v Verdict, action Action, cause Cause) Action {
 	return action
 }
 
-// replace keeps the mail, then composes the notice for it. Where either fails the mail is refused for now, with cause error:
-// the original on the server is then the only copy that counts.
-func (j *Judge) replace(ctx context.Context, r *Ruling, o Origin, cause Cause, mail *Buffer) {
+// replace keeps the mail, then composes the notice for it. Where either fails the mail is to be refused for now: the original
+// on the server is then the only copy that counts.
+func (j *Judge) replace(ctx context.Context, r *Ruling, o Origin, cause Cause, mail *Buffer) error {
 	item := Item{Time: j.now(), Origin: o, Verdict: r.Verdict, Cause: cause, Summary: Summarize(mail.Reader())}
 	id, err := j.keeper.Keep(ctx, item, mail.Reader())
 	if err != nil {
 		j.quarantineFailures.Add(1)
 		j.log.Error("quarantine failed, the mail stays on the server", "client", o.Client.String(), "server", o.Server.String(), "size", mail.Size(), "error", err)
-		r.Action = Retry
-		r.Verdict.withError("quarantine failed: " + err.Error())
-		return
+		return fmt.Errorf("quarantine: %w", err)
 	}
 	r.ID = id
 	if r.Notice, err = j.composer.Compose(item, id); err != nil {
-		j.log.Error("no notice could be written, the mail stays on the server", "id", id, "error", err)
-		r.Action = Retry
-		r.Verdict.withError("no notice could be written: " + err.Error())
+		j.log.Error("no notice could be written, the mail stays on the server", "client", o.Client.String(), "server", o.Server.String(), "id", id, "error", err)
+		return fmt.Errorf("notice: %w", err)
 	}
+	return nil
 }
 
 // withError adds a failure to deal with the mail to what is known of it. An infected mail stays infected.
-func (v *Verdict) withError(detail string) {
-	if v.Cause != CauseError {
+func (v *Verdict) withError(err error) {
+	if v.Cause != CauseError && !slices.Contains(v.Also, CauseError) {
 		v.Also = append(v.Also, CauseError)
 	}
-	if v.Detail == "" {
-		v.Detail = detail
-	}
+	v.Detail = strings.TrimPrefix(v.Detail+"; "+err.Error(), "; ")
 }
 
 // record writes the one log line about a mail.

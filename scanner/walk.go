@@ -3,7 +3,6 @@ package scanner
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"strconv"
@@ -134,7 +133,7 @@ func (w *walk) skip() (mark, error) {
 func (w *walk) leaf(e entity, typ string, params map[string]string, h header, ended bool, m mark) (mark, error) {
 	enc := transferEncoding(h.get("content-transfer-encoding"))
 	if enc == foreign {
-		w.exam.note(CauseMalformed, fmt.Sprintf("part %s is encoded as %.40q, which is not undone", e.leaf(), h.get("content-transfer-encoding")))
+		w.exam.note(CauseMalformed, "part "+e.leaf()+" has a transfer encoding that is not undone, like uuencode")
 	}
 	content := w.exam.newBuffer()
 	defer content.Close()
