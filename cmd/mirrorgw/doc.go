@@ -1,2 +1,24 @@
+// Command mirrorgw is a one-legged mirror gateway: the default gateway of a network's workstations that passes everything
+// on to the NAT router, except mail, which it judges for malware on the way.
+//
+// # What it holds
+//
+// This package turns flags and a configuration file into running rooms, and a signal into an orderly end:
+//
+//   - app.go: the command tree; usage.go: what makes a command line wrong; one file for each command.
+//   - serve.go: the life of a running gateway, from the control socket to the last drained session.
+//   - mirrorgw/config reads the configuration, mirrorgw/control answers `status`.
+//
+// It knows how rooms are plugged together and nothing of how they work.
+//
+// # How it stops
+//
+// The first SIGTERM or SIGINT ends the context of the running command: a gateway takes no new session, lets the running
+// ones end, and returns. The second one ends the process at once.
+//
+// # Decisions
+//
+//   - 2026: flags stand before arguments. urfave/cli stops looking for flags at the first argument; what looks like a flag
+//     behind it is refused, since a flag that is silently ignored is a wrong answer.
+//   - 2026: exit codes are 0 done, 1 the answer is no, 2 usage or configuration error.
 package main
-func main() {}

@@ -1,0 +1,144 @@
+package config
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"mirrorgw/scanner"
+)
+
+// DefaultPath is where the configuration is looked for when nothing else is said.
+const DefaultPath = "/etc/mirrorgw/mirrorgw.yaml"
+
+// Config is a complete configuration. Load returns one with every field set.
+type Config struct {
+	Device     Device
+	Addresses  []netip.Prefix // the gateway's own address in each network, with the network's length
+	Routers    []netip.Addr   // the NAT router, at most one per family, on-link
+	Intercept  []Rule         // first match wins
+	Spool      scanner.Spool
+	Scan       Scan
+	Quarantine Quarantine
+	Control    Control
+	Log        Log
+}
+
+// Device is the TAP interface.
+type Device struct {
+	Name    string           // interface name
+	Bridge  string           // Linux bridge to join; empty: the interface is left alone
+	MAC     net.HardwareAddr // 6 octets, unicast; nil: a stable one is derived
+	MTU     int              // octets of an IP packet
+	Queues  int              // 0: one per CPU, at most 8
+	Offload Offload
+}
+
+// Offload says whether the device is opened with the virtio-net header.
+type Offload string
+
+// The ways to open the device.
+const (
+	OffloadAuto Offload = "auto" // with the header where the kernel allows it
+	OffloadOn   Offload = "on"   // with the header, or not at all
+	OffloadOff  Offload = "off"  // plain
+)
+
+// Rule names flows to intercept.
+type Rule struct {
+	Name     string
+	Protocol Protocol
+	Ports    []uint16
+	Clients  []netip.Prefix // empty: the gateway's own networks
+	Servers  []netip.Prefix // empty: all
+	Skip     Skip
+	STLS     STLS
+}
+
+// Skip names flows of a rule that are forwarded untouched after all.
+type Skip struct {
+	Clients []netip.Prefix
+	Servers []netip.Prefix
+}
+
+// Protocol is a mail access protocol.
+type Protocol string
+
+// POP3 is the protocol of RFC 1939.
+const POP3 Protocol = "pop3"
+
+// STLS says what becomes of a client's wish for TLS inside the session (RFC 2595 section 4).
+type STLS string
+
+// What a rule may do with STLS.
+const (
+	STLSHide STLS = "hide" // not offered, answered -ERR: mail stays readable for the scanner
+	STLSPass STLS = "pass" // opaque after +OK, counted as not scanned
+)
+
+// Scan configures the judging of mail.
+type Scan struct {
+	YARA   YARA
+	Limits Limits
+	Policy scanner.Policy
+}
+
+// YARA configures the yara engine.
+type YARA struct {
+	Rules []string // files and folders; empty: the built-in rules only
+}
+
+// Limits bound the work for one mail. What does not fit them is unscannable.
+type Limits struct {
+	Message  int64 // octets of a mail
+	Expanded int64 // octets of everything taken out of it
+	Depth    int   // nesting of MIME
+	Parts    int
+	Time     time.Duration
+}
+
+// Quarantine says where replaced mail is kept.
+type Quarantine struct {
+	Dir string
+}
+
+// Control says where a running gateway answers questions.
+type Control struct {
+	Socket string // path of a unix socket
+}
+
+// Log configures the log, which goes to standard error.
+type Log struct {
+	Level  slog.Level
+	Format LogFormat
+}
+
+// LogFormat is how a log line is written.
+type LogFormat string
+
+// The formats of a log line.
+const (
+	LogText LogFormat = "text" // key=value
+	LogJSON LogFormat = "json"
+)
+
+// Default returns the configuration of an empty file. It has no addresses and no routers, which have no default.
+func Default() *Config {
+	return &Config{
+		Device:    Device{Name: "mirror0", MTU: 1500, Offload: OffloadAuto},
+		Intercept: []Rule{defaultRule()},
+		Spool:     scanner.Spool{Memory: scanner.DefaultSpoolMemory, Max: scanner.DefaultSpoolMax},
+		Scan: Scan{
+			Limits: Limits{Message: 256 << 20, Expanded: 400 << 20, Depth: 16, Parts: 10000, Time: 120 * time.Second},
+			Policy: scanner.DefaultPolicy(),
+		},
+		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine"},
+		Control:    Control{Socket: "/run/mirrorgw/control.sock"},
+		Log:        Log{Level: slog.LevelInfo, Format: LogText},
+	}
+}
+
+func defaultRule() Rule {
+	return Rule{Name: string(POP3), Protocol: POP3, Ports: []uint16{110}, STLS: STLSHide}
+}

@@ -1,0 +1,417 @@
+package config
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"mirrorgw/scanner"
+)
+
+// minimal is the shortest complete file.
+const minimal = "addresses: [192.168.1.2/24]\nrouters: [192.168.1.1]\n"
+
+func TestMinimalFileIsTheDefaults(t *testing.T) {
+	f, err := Parse("f", []byte(minimal), Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := *Default()
+	want.Addresses = []netip.Prefix{netip.MustParsePrefix("192.168.1.2/24")}
+	want.Routers = []netip.Addr{netip.MustParseAddr("192.168.1.1")}
+	if !reflect.DeepEqual(f.Config, want) {
+		t.Errorf("got  %+v\nwant %+v", f.Config, want)
+	}
+}
+
+// everything sets each key this version has, none to its default.
+const everything = `
+device:
+  name: tap7
+  bridge: br0
+  mac: "02:00:5e:10:00:01"
+  mtu: 9000
+  queues: 2
+  offload: off
+addresses: [192.168.1.2/24, "fd00:1::2/64"]
+routers: [192.168.1.1, "fe80::1"]
+routes: []
+intercept:
+  - name: mail
+    protocol: pop3
+    ports: [110, 1110]
+    clients: [192.168.1.0/24]
+    servers: [203.0.113.7, "2001:db8::/32"]
+    skip: {clients: [192.168.1.9], servers: [198.51.100.0/24]}
+    source: gateway
+    stls: pass
+spool: {dir: /var/spool/mirrorgw, memory: 64KiB, max: 1GiB}
+shadow: false
+scan:
+  yara: {rules: [/etc/mirrorgw/rules, /opt/more.yar]}
+  limits: {message: 1MiB, expanded: 2MiB, depth: 3, parts: 4, time: 1d}
+  policy: {infected: replace, encrypted: tag, oversize: tag, partial: replace, malformed: tag, budget: replace, error: retry}
+quarantine: {dir: /srv/quarantine}
+control: {socket: /tmp/ctl}
+metrics: {listen: ""}
+log: {level: debug, format: json}
+`
+
+func TestEveryKeyIsRead(t *testing.T) {
+	f, err := Parse("f", []byte(everything), Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefixes := func(s ...string) (list []netip.Prefix) {
+		for _, p := range s {
+			list = append(list, netip.MustParsePrefix(p))
+		}
+		return list
+	}
+	want := Config{
+		Device:    Device{Name: "tap7", Bridge: "br0", MAC: net.HardwareAddr{2, 0, 0x5e, 0x10, 0, 1}, MTU: 9000, Queues: 2, Offload: OffloadOff},
+		Addresses: prefixes("192.168.1.2/24", "fd00:1::2/64"),
+		Routers:   []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fe80::1")},
+		Intercept: []Rule{{
+			Name: "mail", Protocol: POP3, Ports: []uint16{110, 1110},
+			Clients: prefixes("192.168.1.0/24"), Servers: prefixes("203.0.113.7/32", "2001:db8::/32"),
+			Skip: Skip{Clients: prefixes("192.168.1.9/32"), Servers: prefixes("198.51.100.0/24")},
+			STLS: STLSPass,
+		}},
+		Spool: scanner.Spool{Dir: "/var/spool/mirrorgw", Memory: 64 << 10, Max: 1 << 30},
+		Scan: Scan{
+			YARA:   YARA{Rules: []string{"/etc/mirrorgw/rules", "/opt/more.yar"}},
+			Limits: Limits{Message: 1 << 20, Expanded: 2 << 20, Depth: 3, Parts: 4, Time: 24 * time.Hour},
+			Policy: scanner.DefaultPolicy(),
+		},
+		Quarantine: Quarantine{Dir: "/srv/quarantine"},
+		Control:    Control{Socket: "/tmp/ctl"},
+		Log:        Log{Level: slog.LevelDebug, Format: LogJSON},
+	}
+	if !reflect.DeepEqual(f.Config, want) {
+		t.Errorf("got  %+v\nwant %+v", f.Config, want)
+	}
+}
+
+// TestErrors holds the text and place of what is wrong with a file. Each file is what stands in `file`, after minimal
+// unless it begins with a line break.
+func TestErrors(t *testing.T) {
+	for _, c := range []struct{ name, file, want string }{
+		// Not YAML, or not the YAML wanted.
+		{"syntax", "log: {level: info", "f:3:1: not valid YAML: did not find expected ',' or '}'"},
+		{"tab", "log:\n\tlevel: info", "f:4:1: not valid YAML: found character that cannot start any token (YAML indents with spaces, and here is a tab)"},
+		{"second document", "---\nlog: {}", "f:3:1: a second document begins here: one file holds one configuration, so leave the --- out"},
+		{"a list at the top", "\n- a", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, quarantine, routers, routes, scan, shadow, spool), not a list"},
+		{"text at the top", "\nhello", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, quarantine, routers, routes, scan, shadow, spool), not hello"},
+		{"list key", "? [a]\n: b", "f:3:3: a key must be a word, not a list"},
+		{"alias", "log: &l {}\ncontrol: *l", "f:4:10: control wants keys of its own (socket), not an alias (write the value itself)"},
+		{"unknown key", "loog: {}", "f:3:1: unknown key loog; did you mean log?"},
+		{"unknown inner key", "device:\n  nmae: x", "f:4:3: unknown key device.nmae; did you mean name?"},
+		{"unlike any key", "log: {colour: blue}", "f:3:7: unknown key log.colour; known here: format, level"},
+		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, quarantine, routers, routes, scan, shadow, spool`},
+		{"duplicate key", "log: {level: info}\nlog: {}", "f:4:1: log is written twice, first in line 3"},
+		{"duplicate inner key", "log: {level: info, level: warn}", "f:3:20: log.level is written twice, first in line 3"},
+		{"no value", "device: {name: }", "f:3:16: device.name has no value"},
+		{"list for a value", "device: {name: [a]}", "f:3:16: device.name wants a single value, not a list"},
+		{"value for a list", "intercept: 5", "f:3:12: intercept wants a list, not 5: write [ ] around its values"},
+		{"nothing for a list", "intercept:", "f:3:11: intercept wants a list, not nothing: write [ ] around its values"},
+		{"value for a section", "log: info", "f:3:6: log wants keys of its own (format, level), not info"},
+
+		// Device.
+		{"interface name", "device: {name: a-very-long-interface}", "f:3:16: device.name: a-very-long-interface is not an interface name: 1 to 15 letters, digits, - _ ."},
+		{"template name", "device: {name: tap%d}", "f:3:16: device.name: tap%d is not an interface name: 1 to 15 letters, digits, - _ ."},
+		{"bridge name", "device: {bridge: br/0}", "f:3:18: device.bridge: br/0 is not an interface name: 1 to 15 letters, digits, - _ ."},
+		{"its own bridge", "device: {bridge: mirror0}", "f:3:18: device.bridge and device.name are both mirror0: the bridge is another interface"},
+		{"mac", "device: {mac: 02:00}", "f:3:15: device.mac: 02:00 is not the MAC address of one host: write one such as 02:00:5e:10:00:01"},
+		{"group mac", "device: {mac: 01:00:5e:00:00:01}", "f:3:15: device.mac: 01:00:5e:00:00:01 is not the MAC address of one host: write one such as 02:00:5e:10:00:01"},
+		{"mtu", "device: {mtu: 70000}", "f:3:15: device.mtu: 70000 is not a whole number from 576 to 65521"},
+		{"octal", "device: {mtu: 01500}", "f:3:15: device.mtu: 01500 is not a whole number from 576 to 65521"},
+		{"queues", "device: {queues: -1}", "f:3:18: device.queues: -1 is not a whole number from 0 to 8"},
+		{"offload", "device: {offload: yes}", "f:3:19: device.offload: yes is not one of auto, on, off"},
+		{"mtu for IPv6", "\naddresses: [fd00::2/64]\nrouters: [fe80::1]\ndevice: {mtu: 1000}", "f:2:13: addresses[0]: IPv6 needs a device.mtu of 1280 or more, and it is 1000 (RFC 8200 section 5)"},
+
+		// Addresses and routers.
+		{"nothing at all", "\n", "f:1:1: addresses is missing: write the gateway's own, such as addresses: [192.168.1.2/24]\nf:1:1: routers is missing: write the NAT router's address, such as routers: [192.168.1.1]"},
+		{"empty lists", "\naddresses: []\nrouters: []", "f:2:12: addresses is missing: write the gateway's own, such as addresses: [192.168.1.2/24]\nf:3:10: routers is missing: write the NAT router's address, such as routers: [192.168.1.1]"},
+		{"no length", "\naddresses: [192.168.1.2]\nrouters: [192.168.1.1]", "f:2:13: addresses[0]: 192.168.1.2 lacks its network's length: write 192.168.1.2/24, if the network has that"},
+		{"not an address", "\naddresses: [lan/24]\nrouters: [192.168.1.1]", "f:2:13: addresses[0]: lan/24 is not an address with a network length, such as 192.168.1.2/24 or fd00:1::2/64"},
+		{"length too long", "\naddresses: [192.168.1.2/33]\nrouters: [192.168.1.1]", "f:2:13: addresses[0]: 192.168.1.2/33 is not an address with a network length, such as 192.168.1.2/24 or fd00:1::2/64"},
+		{"the network", "\naddresses: [192.168.1.0/24]\nrouters: [192.168.1.1]", "f:2:13: addresses[0]: 192.168.1.0/24 is the network itself: write the gateway's own address in it, with the same length"},
+		{"the broadcast address", "\naddresses: [192.168.1.255/24]\nrouters: [192.168.1.1]", "f:2:13: addresses[0]: 192.168.1.255/24 is the network's broadcast address: write the gateway's own address"},
+		{"loopback", "\naddresses: [127.0.0.2/8]\nrouters: [192.168.1.1]", "f:2:13: addresses[0]: 127.0.0.2/8 is not an address a host can have"},
+		{"multicast", "\naddresses: ['ff02::5/64']\nrouters: [192.168.1.1]", "f:2:13: addresses[0]: ff02::5/64 is not an address a host can have"},
+		{"this network", "\naddresses: [0.1.2.3/8]\nrouters: [192.168.1.1]", "f:2:13: addresses[0]: 0.1.2.3/8 is not an address a host can have"},
+		{"mapped", "\naddresses: ['::ffff:192.0.2.1/120']\nrouters: [192.168.1.1]", "f:2:13: addresses[0]: ::ffff:192.0.2.1/120 is not an address with a network length, such as 192.168.1.2/24 or fd00:1::2/64"},
+		{"same address twice", "\naddresses: [192.168.1.2/24, 192.168.1.2/25]\nrouters: [192.168.1.1]", "f:2:29: addresses[1]: 192.168.1.2 is there already"},
+		{"router with a length", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.1.1/24]", "f:3:11: routers[0]: 192.168.1.1/24 has a length: write the router's address alone"},
+		{"router by name", "\naddresses: [192.168.1.2/24]\nrouters: [fritz.box]", "f:3:11: routers[0]: fritz.box is not an IP address"},
+		{"router with a zone", "\naddresses: [fd00::2/64]\nrouters: ['fe80::1%eth0']", "f:3:11: routers[0]: fe80::1%eth0 names an interface: leave out the % and what follows, there is only one"},
+		{"router of a group", "\naddresses: [192.168.1.2/24]\nrouters: [224.0.0.2]", "f:3:11: routers[0]: 224.0.0.2 is not the address of a router"},
+		{"two routers", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.1.1, 192.168.1.3]", "f:3:24: a second IPv4 router is not in this version"},
+		{"router elsewhere", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.2.1]", "f:3:11: routers[0]: 192.168.2.1 is not in 192.168.1.0/24: the router must be in a network of the gateway's addresses"},
+		{"router is us", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.1.2]", "f:3:11: routers[0]: 192.168.1.2 is the gateway's own address: write the NAT router's"},
+		{"router of another family", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.1.1, 'fe80::1']", "f:3:24: routers[1]: fe80::1 needs an IPv6 address of the gateway's own: add one to addresses, or leave this router out"},
+
+		// Intercept.
+		{"imap", "intercept:\n  - protocol: imap", "f:4:15: imap is not in this version"},
+		{"pop3s", "intercept: [{protocol: pop3s}]", "f:3:24: pop3s is not in this version"},
+		{"smtp", "intercept: [{protocol: smtp}]", "f:3:24: intercept[0].protocol: smtp is not one of pop3"},
+		{"source client", "intercept: [{source: client}]", "f:3:22: source: client is not in this version"},
+		{"source", "intercept: [{source: server}]", "f:3:22: intercept[0].source: server is not one of gateway, client"},
+		{"stls", "intercept: [{stls: strip}]", "f:3:20: intercept[0].stls: strip is not one of hide, pass"},
+		{"port 0", "intercept: [{ports: [0]}]", "f:3:22: intercept[0].ports[0]: 0 is not a whole number from 1 to 65535"},
+		{"port 65536", "intercept: [{ports: [110, 65536]}]", "f:3:27: intercept[0].ports[1]: 65536 is not a whole number from 1 to 65535"},
+		{"port twice", "intercept: [{ports: [110, 110]}]", "f:3:27: intercept[0].ports[1]: 110 is there already"},
+		{"no port", "intercept: [{ports: []}]", "f:3:21: intercept[0].ports is empty, so nothing would match: write [110]"},
+		{"rule name", "intercept: [{name: a b}]", `f:3:20: intercept[0].name: "a b" is not a name: 1 to 64 letters, digits and marks`},
+		{"rule name twice", "intercept: [{}, {ports: [1110]}]", "f:3:17: intercept[1]: a rule before this one is called pop3 too: give each its own name"},
+		{"host bits", "intercept: [{skip: {clients: [192.168.1.9/24]}}]", "f:3:31: intercept[0].skip.clients[0]: 192.168.1.9/24 has host bits: write 192.168.1.0/24 for the network or 192.168.1.9 for the host"},
+		{"prefix", "intercept: [{servers: [mail.example]}]", "f:3:24: intercept[0].servers[0]: mail.example is not an address with a network length, such as 192.168.1.2/24 or fd00:1::2/64"},
+
+		// Sizes, durations, paths, words.
+		{"size", "spool: {memory: 256KB}", "f:3:17: spool.memory: 256KB is not a size: write a number of octets, or one with KiB, MiB, GiB or TiB, such as 256KiB"},
+		{"size overflow", "spool: {max: 9999999999TiB}", "f:3:14: spool.max: 9999999999TiB is not a size: write a number of octets, or one with KiB, MiB, GiB or TiB, such as 256KiB"},
+		{"size 0", "spool: {max: 0}", "f:3:14: spool.max must be more than 0"},
+		{"memory above max", "spool: {memory: 2MiB, max: 1MiB}", "f:3:17: spool.memory (2MiB) is more than spool.max (1MiB)"},
+		{"max below memory", "spool: {max: 1KiB}", "f:3:14: spool.memory (256KiB) is more than spool.max (1KiB)"},
+		{"duration", "scan: {limits: {time: 2 minutes}}", `f:3:23: scan.limits.time: "2 minutes" is not a duration: write a number with s, m, h or d, such as 120s or 30d`},
+		{"duration 0", "scan: {limits: {time: 0s}}", "f:3:23: scan.limits.time must be more than 0"},
+		{"depth", "scan: {limits: {depth: 0}}", "f:3:24: scan.limits.depth: 0 is not a whole number from 1 to 100"},
+		{"relative path", "quarantine: {dir: q}", "f:3:19: quarantine.dir: q is not an absolute path: it must begin with /"},
+		{"no rules", "scan: {yara: {rules: []}}", "f:3:22: scan.yara.rules is empty: name files or folders, or leave the key out for the built-in rules"},
+		{"relative rules", "scan: {yara: {rules: [/a, b]}}", "f:3:27: scan.yara.rules[1]: b is not an absolute path: it must begin with /"},
+		{"socket length", "control: {socket: /" + strings.Repeat("s", 107) + "}", "f:3:19: control.socket: the path has 108 octets, and a unix socket's may have 107"},
+		{"socket folder", "control: {socket: /run/}", "f:3:19: control.socket: /run/ is a folder: write the socket's name too"},
+		{"level", "log: {level: loud}", "f:3:14: log.level: loud is not one of debug, info, warn, error"},
+		{"format", "log: {format: xml}", "f:3:15: log.format: xml is not one of text, json"},
+		{"long value", "log: {format: " + strings.Repeat("x", 100) + "}", "f:3:15: log.format: \"" + strings.Repeat("x", 64) + "\"… is not one of text, json"},
+
+		// Promised, not landed.
+		{"limits", "limits: {sessions: 2000}", "f:3:1: limits is not in this version"},
+		{"shadow", "shadow: true", "f:3:9: shadow is not in this version"},
+		{"shadow of another kind", "shadow: maybe", "f:3:9: shadow: maybe is not one of true, false"},
+		{"routes", "routes: [{to: 10.0.0.0/8, via: 192.168.1.3}]", "f:3:9: routes is not in this version"},
+		{"clamd", "scan:\n  clamd: {address: 'tcp:127.0.0.1:3310'}", "f:4:3: scan.clamd is not in this version"},
+		{"policy", "scan: {policy: {encrypted: replace}}", "f:3:28: scan.policy.encrypted: replace is not in this version, which does tag here"},
+		{"policy word", "scan: {policy: {error: drop}}", "f:3:24: scan.policy.error: drop is not one of deliver, tag, replace, retry"},
+		{"policy cause", "scan: {policy: {infectd: tag}}", "f:3:17: unknown key scan.policy.infectd; did you mean infected?"},
+		{"keep", "quarantine: {keep: 30d}", "f:3:14: quarantine.keep is not in this version"},
+		{"quarantine max", "quarantine: {max: 2GiB}", "f:3:14: quarantine.max is not in this version"},
+		{"metrics", "metrics: {listen: '127.0.0.1:9110'}", "f:3:19: metrics.listen is not in this version"},
+
+		{"several, in the order of the file", "log: {format: xml}\ndevice:\n  mtu: x\n  nmae: y\n", "f:3:15: log.format: xml is not one of text, json\nf:5:8: device.mtu: x is not a whole number from 576 to 65521\nf:6:3: unknown key device.nmae; did you mean name?"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := c.file
+			if !strings.HasPrefix(file, "\n") {
+				file = minimal + file
+			}
+			_, err := Parse("f", []byte(file), Overrides{})
+			if err == nil {
+				t.Fatalf("accepted; want %s", c.want)
+			}
+			if _, ok := errors.AsType[Errors](err); !ok {
+				t.Errorf("%T, want Errors", err)
+			}
+			if err.Error() != c.want {
+				t.Errorf("got  %s\nwant %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestHalfWrittenFilesAreAccepted(t *testing.T) {
+	for name, file := range map[string]string{
+		"a section whose keys are commented out": minimal + "scan:\n  # yara: {}\n",
+		"nothing intercepted":                    minimal + "intercept: []\n",
+		"a rule of defaults":                     minimal + "intercept: [{}]\n",
+		"point-to-point":                         "addresses: [192.0.2.0/31]\nrouters: [192.0.2.1]\n",
+		"link-local router":                      "addresses: [fd00::2/64]\nrouters: [fe80::1]\n",
+		"leading document mark":                  "---\n" + minimal,
+		"CRLF line ends":                         strings.ReplaceAll(minimal, "\n", "\r\n"),
+		"promised values that change nothing":    minimal + "shadow: false\nroutes: []\nmetrics: {listen: ''}\nscan: {policy: {error: retry}}\n",
+	} {
+		if _, err := Parse("f", []byte(file), Overrides{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestOverrides(t *testing.T) {
+	addresses := []string{"10.0.0.2/8"}
+	routers := []string{"10.0.0.1"}
+	t.Run("stand for a file", func(t *testing.T) {
+		f, err := Load("", Overrides{Addresses: addresses, Routers: routers, Bridge: "br1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := f.Config
+		if c.Addresses[0].String() != "10.0.0.2/8" || c.Routers[0].String() != "10.0.0.1" || c.Device.Bridge != "br1" || c.Device.MTU != 1500 {
+			t.Errorf("got %+v", c)
+		}
+	})
+	t.Run("replace what the file says", func(t *testing.T) {
+		f, err := Parse("f", []byte(everything), Overrides{Addresses: addresses, Routers: routers, Bridge: "br1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := f.Config
+		if len(c.Addresses) != 1 || len(c.Routers) != 1 || c.Device.Bridge != "br1" || c.Device.Name != "tap7" {
+			t.Errorf("got %+v", c)
+		}
+	})
+	for _, c := range []struct {
+		over Overrides
+		want string
+	}{
+		{Overrides{Addresses: []string{"10.0.0.2"}, Routers: routers}, "--address: addresses[0]: 10.0.0.2 lacks its network's length: write 10.0.0.2/24, if the network has that"},
+		{Overrides{Addresses: addresses, Routers: []string{"10.0.0.2"}}, "--router: routers[0]: 10.0.0.2 is the gateway's own address: write the NAT router's"},
+		{Overrides{Addresses: addresses}, "configuration: routers is missing: write the NAT router's address, such as routers: [192.168.1.1]"},
+		{Overrides{Addresses: addresses, Routers: routers, Bridge: "a b"}, `--bridge: device.bridge: "a b" is not an interface name: 1 to 15 letters, digits, - _ .`},
+	} {
+		if _, err := Load("", c.over); err == nil || err.Error() != c.want {
+			t.Errorf("got  %v\nwant %s", err, c.want)
+		}
+	}
+}
+
+func TestLoadSaysWhatToDo(t *testing.T) {
+	dir := t.TempDir()
+	long := filepath.Join(dir, "long")
+	if err := os.WriteFile(long, make([]byte, maxFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		filepath.Join(dir, "none"): "no such file: write it, name another with -c FILE or MIRRORGW_CONFIG, or use `run` with --address and --router",
+		dir:                        "cannot be read: is a directory",
+		long:                       "is longer than 1 MiB, so it is hardly a configuration",
+	} {
+		if _, err := Load(path, Overrides{}); err == nil || err.Error() != path+": "+want {
+			t.Errorf("got  %v\nwant %s: %s", err, path, want)
+		}
+	}
+}
+
+func TestErrorfPointsAtTheKeyOrItsSection(t *testing.T) {
+	f, err := Parse("f", []byte(minimal+"scan:\n  yara:\n    rules: [/a, /b]\n"), Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{
+		"scan.yara.rules[1]": "f:5:17: gone",
+		"scan.yara.rules[7]": "f:5:12: gone",
+		"scan.limits.time":   "f:4:3: gone",
+		"quarantine.dir":     "f:1:1: gone",
+	} {
+		if got := f.Errorf(key, "gone").Error(); got != want {
+			t.Errorf("%s: got %s, want %s", key, got, want)
+		}
+	}
+}
+
+func TestWriteReadsBack(t *testing.T) {
+	for _, file := range []string{minimal, everything} {
+		checkRoundTrip(t, file)
+	}
+}
+
+// checkRoundTrip holds the law of Write: what it writes reads back as the same Config, and is written the same again.
+func checkRoundTrip(t *testing.T, file string) {
+	t.Helper()
+	f, err := Parse("f", []byte(file), Overrides{})
+	if err != nil {
+		return
+	}
+	var first, second strings.Builder
+	if err := Write(&first, &f.Config); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Parse("g", []byte(first.String()), Overrides{})
+	if err != nil {
+		t.Fatalf("%v\nin\n%s", err, first.String())
+	}
+	if !reflect.DeepEqual(f.Config, back.Config) {
+		t.Errorf("got  %+v\nwant %+v", back.Config, f.Config)
+	}
+	if err := Write(&second, &back.Config); err != nil {
+		t.Fatal(err)
+	}
+	if first.String() != second.String() {
+		t.Errorf("written first:\n%s\nwritten again:\n%s", first.String(), second.String())
+	}
+}
+
+func TestWriteNamesEveryCause(t *testing.T) {
+	c := Default()
+	for cause := range c.Scan.Policy {
+		var b strings.Builder
+		if err := Write(&b, c); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), "    "+string(cause)+": "+c.Scan.Policy[cause].String()+"  # ") {
+			t.Errorf("%s is not in\n%s", cause, b.String())
+		}
+	}
+}
+
+// FuzzParse: any bytes give a Config or Errors with a place, and every Config survives Write and Parse.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{minimal, everything, "", "\x00", "a: &a [*a]", "log: {level: \"\\xff\"}", "? {a: b}\n: c", "<<: {log: 1}", "!!binary x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, file string) {
+		_, err := Parse("f", []byte(file), Overrides{})
+		if err != nil {
+			list, ok := errors.AsType[Errors](err)
+			if !ok || len(list) == 0 || len(list) > maxErrors {
+				t.Fatalf("%T of %d: %v", err, len(list), err)
+			}
+			for _, e := range list {
+				if e.Source != "f" || e.Line < 1 || e.Col < 1 || strings.ContainsAny(e.Msg, "\n\r\x1b") {
+					t.Errorf("%#v", e)
+				}
+			}
+			return
+		}
+		checkRoundTrip(t, file)
+	})
+}
+
+func TestUnits(t *testing.T) {
+	for in, want := range map[string]int64{"0": 0, "1": 1, "1KiB": 1024, "400MiB": 400 << 20, "4GiB": 4 << 30, "7TiB": 7 << 40} {
+		if n, err := parseSize(in); n != want || err != nil || formatSize(n) != in {
+			t.Errorf("%s: got %d %v, back %s", in, n, err, formatSize(n))
+		}
+	}
+	for _, in := range []string{"", "KiB", "1 KiB", "1kib", "+1", "-1", "0x1", "1_000", "1.5MiB", "00", "8388608TiB", "9223372036854775808"} {
+		if n, err := parseSize(in); err == nil {
+			t.Errorf("%q: got %d", in, n)
+		}
+	}
+	for in, want := range map[string]time.Duration{"1s": time.Second, "2m": 2 * time.Minute, "1h": time.Hour, "30d": 30 * day, "1.5s": 1500 * time.Millisecond} {
+		if d, err := parseDuration(in); d != want || err != nil || formatDuration(d) != in {
+			t.Errorf("%s: got %v %v, back %s", in, d, err, formatDuration(d))
+		}
+	}
+	for _, in := range []string{"", "5", "d", "-1s", "1.5d", "1w", "999999999d"} {
+		if d, err := parseDuration(in); err == nil {
+			t.Errorf("%q: got %v", in, d)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	keys := []string{"addresses", "routers", "routes", "log"}
+	for word, want := range map[string]string{"adresses": "addresses", "router": "routers", "lgo": "log", "xyz": "", "": "", strings.Repeat("a", 5000): ""} {
+		if got := Nearest(word, keys); got != want {
+			t.Errorf("%q: got %q, want %q", word, got, want)
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"mirrorgw/scanner"
+)
+
+// Write writes c as YAML with every default written out. Parse reads it back as an equal Config.
+//
+// Errors: those of w.
+func Write(w io.Writer, c *Config) error {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+
+	line("device:")
+	line("  name: %s", quote(c.Device.Name))
+	line("  bridge: %s", quote(c.Device.Bridge))
+	line("  mac: %s  # empty: derived, stable", quote(c.Device.MAC.String()))
+	line("  mtu: %d", c.Device.MTU)
+	line("  queues: %d  # 0: one per CPU, at most 8", c.Device.Queues)
+	line("  offload: %s", quote(string(c.Device.Offload)))
+	line("addresses: %s", prefixList(c.Addresses))
+	line("routers: %s", flow(c.Routers, func(a netip.Addr) string { return quote(a.String()) }))
+	line("routes: []")
+	line("intercept:%s", ifEmpty(c.Intercept, " []  # nothing is intercepted"))
+	for _, r := range c.Intercept {
+		line("  - name: %s", quote(r.Name))
+		line("    protocol: %s", quote(string(r.Protocol)))
+		line("    ports: %s", flow(r.Ports, func(p uint16) string { return strconv.Itoa(int(p)) }))
+		line("    clients: %s%s", prefixList(r.Clients), ifEmpty(r.Clients, "  # the gateway's own networks"))
+		line("    servers: %s%s", prefixList(r.Servers), ifEmpty(r.Servers, "  # all"))
+		line("    skip: {clients: %s, servers: %s}", prefixList(r.Skip.Clients), prefixList(r.Skip.Servers))
+		line("    source: gateway  # the address the server sees")
+		line("    stls: %s  # %s", quote(string(r.STLS)), r.STLS.meaning())
+	}
+	line("spool:")
+	line("  dir: %s%s", quote(c.Spool.Dir), ifEmpty([]byte(c.Spool.Dir), "  # the system's folder for temporary files"))
+	line("  memory: %s", formatSize(c.Spool.Memory))
+	line("  max: %s", formatSize(c.Spool.Max))
+	line("shadow: false")
+	line("scan:")
+	if len(c.Scan.YARA.Rules) == 0 {
+		line("  yara: {}  # the built-in rules")
+	} else {
+		line("  yara:")
+		line("    rules: %s", flow(c.Scan.YARA.Rules, quote))
+	}
+	line("  limits:")
+	line("    message: %s", formatSize(c.Scan.Limits.Message))
+	line("    expanded: %s", formatSize(c.Scan.Limits.Expanded))
+	line("    depth: %d", c.Scan.Limits.Depth)
+	line("    parts: %d", c.Scan.Limits.Parts)
+	line("    time: %s", formatDuration(c.Scan.Limits.Time))
+	line("  policy:")
+	for _, cause := range causes() {
+		action := c.Scan.Policy[cause.cause]
+		line("    %s: %s  # %s: %s", cause.cause, action, cause.meaning, meaningOf(action))
+	}
+	line("quarantine:")
+	line("  dir: %s", quote(c.Quarantine.Dir))
+	line("control:")
+	line("  socket: %s", quote(c.Control.Socket))
+	line("metrics:")
+	line(`  listen: ""`)
+	line("log:")
+	line("  level: %s", strings.ToLower(c.Log.Level.String()))
+	line("  format: %s", quote(string(c.Log.Format)))
+
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// causeWords is a cause and what it means, in words.
+type causeWords struct {
+	cause   scanner.Cause
+	meaning string
+}
+
+// causes lists what can be said of a mail that is not clean, in the order in which it is shown.
+func causes() []causeWords {
+	return []causeWords{
+		{scanner.CauseInfected, "an engine found something"},
+		{scanner.CauseEncrypted, "a part cannot be read without a password"},
+		{scanner.CauseOversize, "larger than limits.message or spool.max"},
+		{scanner.CausePartial, "a fragment of a mail, message/partial"},
+		{scanner.CauseMalformed, "its structure cannot be taken apart"},
+		{scanner.CauseBudget, "limits.expanded, depth, parts or time are spent"},
+		{scanner.CauseError, "an engine is down, crashed or out of time"},
+	}
+}
+
+// meaningOf says in words what an action does.
+func meaningOf(a scanner.Action) string {
+	switch a {
+	case scanner.Deliver:
+		return "delivered as it came"
+	case scanner.Tag:
+		return "delivered with one X-Mirrorgw-Verdict line before its header"
+	case scanner.Replace:
+		return "a notice is delivered, the original is kept in quarantine"
+	default:
+		return "refused for now with -ERR [SYS/TEMP], the mail stays on the server"
+	}
+}
+
+// meaning says in words what s does.
+func (s STLS) meaning() string {
+	if s == STLSPass {
+		return "TLS inside a session is let through, and its mail is not scanned"
+	}
+	return "TLS inside a session is not offered, so that its mail can be scanned"
+}
+
+// quote returns s as a double-quoted YAML scalar, whose escapes are those of Go.
+func quote(s string) string { return strconv.Quote(s) }
+
+func prefixList(list []netip.Prefix) string {
+	return flow(list, func(p netip.Prefix) string { return quote(p.String()) })
+}
+
+// flow returns list as a YAML flow sequence.
+func flow[T any](list []T, show func(T) string) string {
+	items := make([]string, len(list))
+	for i, v := range list {
+		items[i] = show(v)
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
+
+func ifEmpty[T any](list []T, words string) string {
+	if len(list) == 0 {
+		return words
+	}
+	return ""
+}

@@ -1,0 +1,68 @@
+package control
+
+// Status is how a gateway is. The JSON names are promised to users.
+type Status struct {
+	Version    string            `json:"version"`
+	Uptime     int64             `json:"uptime_s"` // seconds since the start
+	Health     Health            `json:"health"`
+	Bypass     bool              `json:"bypass"` // mail is forwarded unscanned by request
+	Frames     Frames            `json:"frames"`
+	Flows      Flows             `json:"flows"`
+	Sessions   map[string]uint64 `json:"sessions"` // running now, by protocol
+	Messages   Messages          `json:"messages"`
+	Engines    []Engine          `json:"engines"`
+	Quarantine Quarantine        `json:"quarantine"`
+	Routers    []Router          `json:"routers"`
+}
+
+// Health is whether the gateway does what it is there for.
+type Health string
+
+// The states of a gateway. Only OK is healthy.
+const (
+	OK       Health = "ok"       // frames flow and every engine has passed its self-test
+	Starting Health = "starting" // not all of that yet
+	Failing  Health = "failing"  // a part of it has stopped working; Engines and Routers tell which
+	Draining Health = "draining" // asked to end: takes no new session
+)
+
+// Frames counts what became of Ethernet frames since the start.
+type Frames struct {
+	Received  uint64            `json:"received"`
+	Forwarded uint64            `json:"forwarded"`
+	Punted    uint64            `json:"punted"`  // handed to the netstack: mail flows and what is for the gateway itself
+	Dropped   map[string]uint64 `json:"dropped"` // by reason
+}
+
+// Flows counts intercepted TCP flows.
+type Flows struct {
+	Open      uint64 `json:"open"`      // now
+	Total     uint64 `json:"total"`     // since the start
+	Unscanned uint64 `json:"unscanned"` // passed on opaquely since the start
+}
+
+// Messages counts judged mails by verdict since the start.
+type Messages struct {
+	Clean       uint64 `json:"clean"`
+	Infected    uint64 `json:"infected"`
+	Unscannable uint64 `json:"unscannable"`
+}
+
+// Engine is one scan engine.
+type Engine struct {
+	Name   string `json:"name"`
+	State  string `json:"state"` // ok, starting or failing
+	Detail string `json:"detail"`
+}
+
+// Quarantine is what is kept of replaced mail.
+type Quarantine struct {
+	Count uint64 `json:"count"`
+	Bytes uint64 `json:"bytes"`
+}
+
+// Router is one NAT router and whether it is found.
+type Router struct {
+	Address string `json:"address"`
+	MAC     string `json:"mac"` // empty: it does not answer
+}

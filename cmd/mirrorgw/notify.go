@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+)
+
+// What a service tells the service manager, sd_notify(3).
+const (
+	notifyReady    = "READY=1"
+	notifyStopping = "STOPPING=1"
+)
+
+// notify sends state to the service manager that started this process: one datagram to the unix socket NOTIFY_SOCKET names,
+// where a first @ stands for the abstract namespace. Without that variable there is nobody to tell.
+func notify(state string) error {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return nil
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return fmt.Errorf("telling the service manager %s: %w", state, err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte(state)); err != nil {
+		return fmt.Errorf("telling the service manager %s: %w", state, err)
+	}
+	return nil
+}

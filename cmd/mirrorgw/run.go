@@ -1,0 +1,40 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"mirrorgw/cmd/mirrorgw/config"
+)
+
+func (p *program) runCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "be the gateway, in the foreground",
+		Description: "Logs to standard error and tells systemd when it is ready. SIGTERM or SIGINT lets running sessions end; a\n" +
+			"second one ends at once. With --address and --router no configuration file is needed.",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "address", Usage: "the gateway's own `ADDRESS/LENGTH`, instead of the file's; may be repeated"},
+			&cli.StringSliceFlag{Name: "router", Usage: "`ADDRESS` of the NAT router, instead of the file's; may be repeated"},
+			&cli.StringFlag{Name: "bridge", Usage: "join the Linux bridge `NAME`, instead of the file's"},
+		},
+		Action: p.run,
+	}
+}
+
+func (p *program) run(c *cli.Context) error {
+	if _, err := p.exactly(c); err != nil {
+		return err
+	}
+	file, err := load(c, config.Overrides{
+		Addresses: c.StringSlice("address"),
+		Routers:   c.StringSlice("router"),
+		Bridge:    c.String("bridge"),
+	})
+	if err != nil {
+		return err
+	}
+	if err := checkNamed(file); err != nil {
+		return err
+	}
+	return p.serve(c.Context, &file.Config, newLogger(p.stderr, file.Config.Log))
+}
