@@ -66,18 +66,32 @@ func newRules(list []Rule, own []netip.Prefix) (*rules, error) {
 
 // intercepts says whether a client's segment to a server's port is for the host.
 func (r *rules) intercepts(client, server netip.Addr, port uint16) bool {
+	return r.match(client, server, port) >= 0
+}
+
+// match returns the index of the rule that intercepts a client's segment to a server's port, or -1.
+func (r *rules) match(client, server netip.Addr, port uint16) int {
 	bit := uint64(1) << (port % 64)
 	if r.ports[port/64]&bit == 0 {
-		return false
+		return -1
 	}
 	for i := range r.list {
 		l := &r.list[i]
 		if l.ports[port/64]&bit == 0 || !within(l.Clients, client) || len(l.Servers) > 0 && !within(l.Servers, server) {
 			continue
 		}
-		return !within(l.SkipClients, client) && !within(l.SkipServers, server)
+		if within(l.SkipClients, client) || within(l.SkipServers, server) {
+			return -1
+		}
+		return i
 	}
-	return false
+	return -1
+}
+
+// Rule returns the index in Config.Intercept of the rule by which a flow is intercepted; ok is false where none is.
+func (f *Forwarder) Rule(client, server netip.AddrPort) (index int, ok bool) {
+	index = f.rules.match(client.Addr(), server.Addr(), server.Port())
+	return index, index >= 0
 }
 
 // within says whether one of the prefixes holds a.

@@ -2,10 +2,12 @@ package stack
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"syscall"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
 )
@@ -29,6 +31,12 @@ func asError(err tcpip.Error) error {
 		return syscall.ENETUNREACH
 	}
 	return errors.New(err.String())
+}
+
+// LinkLocal returns the IPv6 link-local address that goes with mac (RFC 4291 appendix A), with the prefix of the link.
+func LinkLocal(mac net.HardwareAddr) netip.Prefix {
+	a := header.LinkLocalAddr(tcpip.LinkAddress(mac))
+	return netip.PrefixFrom(netip.AddrFrom16(a.As16()), 64)
 }
 
 // address converts an address to netstack's form.

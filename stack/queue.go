@@ -182,8 +182,10 @@ func (q *Queue) readReady(fd uintptr) bool {
 }
 
 // WriteFrames sends frames, each a virtio_net_hdr (ignored on a plain device) and an Ethernet frame, and returns how many
-// the device took before the first error. It borrows them and allocates nothing. A frame the device has no room for is an
-// error, unix.EAGAIN.
+// the device took. A frame it refuses does not keep it from the rest; the error is the first one's. It borrows the frames and
+// allocates nothing.
+//
+// Errors: os.ErrClosed after Close; unix.EAGAIN when the device had no room; others are the kernel's and may pass.
 func (q *Queue) WriteFrames(frames [][]byte) (int, error) {
 	w := q.writes.Get().(*writeCall)
 	w.frames, w.count, w.err = frames, 0, nil
@@ -201,17 +203,18 @@ func (q *Queue) WriteFrames(frames [][]byte) (int, error) {
 
 // writeAll is the body of w.run.
 func (q *Queue) writeAll(fd uintptr, w *writeCall) {
-	for w.count < len(w.frames) {
-		b := w.frames[w.count][q.skip:]
+	for i := 0; i < len(w.frames); {
+		b := w.frames[i][q.skip:]
 		_, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-		switch errno {
-		case 0:
+		switch {
+		case errno == syscall.EINTR:
+			continue
+		case errno == 0:
 			w.count++
-		case syscall.EINTR:
-		default:
+		case w.err == nil:
 			w.err = errno
-			return
 		}
+		i++
 	}
 }
 
