@@ -223,7 +223,7 @@ func (t *neighbours) doubt(a netip.Addr, now time.Time) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if early := now.Add(-refreshAfter); n.tries == 0 && n.confirmed.After(early) && now.Sub(n.asked) >= solicitInterval {
+	if early := now.Add(-refreshAfter); n.tries == 0 && n.confirmed.After(early) {
 		n.confirmed = early
 	}
 }
