@@ -48,7 +48,7 @@ type Buffer struct {
 	size  int64
 }
 
-// Write appends p, which it copies. It writes all of p or, with an error, the part of it that fitted.
+// Write appends p, which it copies. Beyond Spool.Memory every call is a system call: gather short lines first. It writes all of p or, with an error, the part of it that fitted.
 //
 // Errors: ErrTooLarge at Spool.Max; the file's own errors (a full disk, say) otherwise.
 func (b *Buffer) Write(p []byte) (int, error) {

@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/hex"
 	"io"
@@ -45,7 +46,7 @@ func newDecoder(e encoding, w io.Writer) io.WriteCloser {
 	case base64Encoding:
 		return &base64Decoder{out: out}
 	default:
-		return &identityDecoder{w: w}
+		return &identityDecoder{out: bufio.NewWriterSize(w, 16<<10)}
 	}
 }
 
@@ -73,10 +74,11 @@ func (f *flusher) flush() error {
 	return f.err
 }
 
-type identityDecoder struct{ w io.Writer }
+// identityDecoder changes nothing. It gathers short lines: a spilled Buffer makes a system call of every write.
+type identityDecoder struct{ out *bufio.Writer }
 
-func (d *identityDecoder) Write(p []byte) (int, error) { return d.w.Write(p) }
-func (d *identityDecoder) Close() error                { return nil }
+func (d *identityDecoder) Write(p []byte) (int, error) { return d.out.Write(p) }
+func (d *identityDecoder) Close() error                { return d.out.Flush() }
 
 // base64Decoder skips what is not in the alphabet, and goes on after padding: concatenated padded blocks are common, and
 // clients decode all of them.

@@ -85,24 +85,31 @@ func opening(class scanner.Class, cause scanner.Cause) []string {
 	}
 }
 
-// findings returns one line for each rule that matched, with the part it matched in first.
+// findings returns one line for each rule that matched, naming a part it matched in if there is one: a rule that matches a
+// part often matches the whole mail too, which tells the reader less.
 func findings(all []scanner.Finding) []string {
-	var lines []string
-	listed := make(map[[2]string]bool)
+	var rules [][2]string
+	part := make(map[[2]string]string)
 	for _, f := range all {
-		key := [2]string{f.Engine, f.Rule}
-		if listed[key] {
-			continue
+		rule := [2]string{f.Engine, f.Rule}
+		known, seen := part[rule]
+		if !seen {
+			rules = append(rules, rule)
 		}
-		listed[key] = true
+		if known == "" {
+			part[rule] = f.Part
+		}
+	}
+	var lines []string
+	for _, rule := range rules {
 		if len(lines) == maxListed {
 			return append(lines, "and others")
 		}
 		where := ""
-		if f.Part != "" {
-			where = ", in part " + f.Part
+		if p := part[rule]; p != "" {
+			where = ", in part " + p
 		}
-		lines = append(lines, scanner.Printable(f.Rule, 100)+" ("+scanner.Printable(f.Engine, 20)+where+")")
+		lines = append(lines, scanner.Printable(rule[1], 100)+" ("+scanner.Printable(rule[0], 20)+where+")")
 	}
 	return lines
 }
