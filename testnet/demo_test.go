@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,6 +32,53 @@ trap 'exit 0' TERM
 while :; do sleep 0.1; done
 `
 
+// TestMain lets this test binary be the web server that Furnish starts: "BINARY lab serve NAME".
+func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == "lab" && os.Args[2] == "serve" {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		l, err := testnet.Load(os.Args[3])
+		if err == nil {
+			err = l.ServeWeb(ctx)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// A furnished lab is one to play with after the process that made it has gone.
+func TestFurnish(t *testing.T) {
+	testnet.CheckLeaks(t)
+	l := testnet.NewLab(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(t.TempDir(), "standin")
+	script := strings.Replace(standIn, "#!/bin/sh\n", "#!/bin/sh\n[ $1 = run ] || exec "+self+" \"$@\"\n", 1)
+	if err := os.WriteFile(binary, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Furnish(t.Context(), binary); err != nil {
+		t.Fatal(err)
+	}
+	l, err = testnet.Load(l.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, l.Client, "curl", "-sSf", "http://198.51.100.80"); strings.TrimSpace(got) != testnet.NATIPv4.String() {
+		t.Errorf("web server saw %q", got)
+	}
+	mails, err := l.Client.FetchAll(t.Context(), netip.AddrPortFrom(testnet.MailIPv4, 110), "alice")
+	if err != nil || len(mails) < 41 {
+		t.Errorf("%d mails, %v", len(mails), err)
+	}
+}
+
 // The demonstration, told of a gateway that is none: the lines about mail and about the kernel do not hold, all others do.
 func TestDemoTellsAMirrorFromARouter(t *testing.T) {
 	testnet.CheckLeaks(t)
@@ -37,7 +88,7 @@ func TestDemoTellsAMirrorFromARouter(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, progress bytes.Buffer
-	const name = "test-demo"
+	name := uniqueName()
 	err := testnet.Demo(t.Context(), testnet.DemoConfig{Name: name, Binary: binary, Out: &out, Progress: &progress})
 	if errors.Is(err, testnet.ErrUnable) {
 		t.Skip(err)
@@ -70,13 +121,14 @@ func TestDemoInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, after := range []time.Duration{0, 50 * time.Millisecond, 600 * time.Millisecond, 1500 * time.Millisecond} {
+		name := uniqueName()
 		ctx, cancel := context.WithTimeout(t.Context(), after)
-		err := testnet.Demo(ctx, testnet.DemoConfig{Name: "test-stopped", Binary: binary, Out: new(bytes.Buffer)})
+		err := testnet.Demo(ctx, testnet.DemoConfig{Name: name, Binary: binary, Out: new(bytes.Buffer)})
 		cancel()
 		if err == nil || errors.Is(err, testnet.ErrDemo) {
 			t.Errorf("after %s: %v", after, err)
 		}
 		t.Logf("after %s: %v", after, err)
-		checkNameGone(t, "test-stopped")
+		checkNameGone(t, name)
 	}
 }
