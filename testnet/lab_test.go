@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -102,23 +104,24 @@ func TestUpThatFailsLeavesNothing(t *testing.T) {
 	needLab(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Millisecond) // in the middle of it, or before
 	defer cancel()
-	l, err := testnet.Up(ctx, testnet.Config{Name: "test-cancelled"})
+	cancelled, crashed := uniqueName(), uniqueName()
+	l, err := testnet.Up(ctx, testnet.Config{Name: cancelled})
 	if err == nil {
 		t.Fatalf("up in 15 ms, down: %v", l.Down(t.Context()))
 	}
-	checkNameGone(t, "test-cancelled")
+	checkNameGone(t, cancelled)
 
 	// A crash in the middle leaves a name taken and a namespace; down removes them.
-	if err := exec.Command("ip", "netns", "add", "mirrorgw-test-crashed-router").Run(); err != nil {
+	if err := exec.Command("ip", "netns", "add", "mirrorgw-"+crashed+"-router").Run(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile("/run/mirrorgw/lab-test-crashed.json", nil, 0o600); err != nil {
+	if err := os.WriteFile("/run/mirrorgw/lab-"+crashed+".json", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := testnet.Down(t.Context(), "test-crashed"); err != nil {
+	if err := testnet.Down(t.Context(), crashed); err != nil {
 		t.Error(err)
 	}
-	checkNameGone(t, "test-crashed")
+	checkNameGone(t, crashed)
 }
 
 func TestLabNames(t *testing.T) {
@@ -137,14 +140,9 @@ func TestLabPaths(t *testing.T) {
 	for address, hops := range map[string][]string{
 		"198.51.100.80":    {"192.168.1.2", "192.168.1.1", "198.51.100.80"},
 		"2001:db8:100::80": {"fd00:1::2", "fd00:1::1", "2001:db8:100::80"},
-		"203.0.113.2":      {"192.168.1.2", "192.168.1.1", "203.0.113.2"},
-		"2001:db8:100::10": {"fd00:1::2", "fd00:1::1", "2001:db8:100::10"},
-		"2001:db8:2::2":    {"fd00:1::2", "fd00:1::1", "2001:db8:2::2"},
 		"fd00:1::1":        {"fd00:1::1"}, // neighbours are reached directly
 		"192.168.1.1":      {"192.168.1.1"},
 		"fe80::1%eth0":     {"fe80::1%eth0"},
-		"192.168.1.2":      {"192.168.1.2"},
-		"fd00:1::2":        {"fd00:1::2"},
 		"198.51.100.10":    {"192.168.1.2", "192.168.1.1", "198.51.100.10"},
 	} {
 		run(t, l.Client, "ping", "-c", "2", "-i", "0.1", "-W", "2", address)
@@ -298,6 +296,9 @@ func TestGatewayThatEnds(t *testing.T) {
 		t.Errorf("stop: %v", err)
 	}
 }
+
+// uniqueName is a lab's name that no other run of these tests on this machine has.
+func uniqueName() string { return fmt.Sprintf("t%08x", rand.Uint32()) }
 
 // needLab skips the test where no lab can be.
 func needLab(t *testing.T) {

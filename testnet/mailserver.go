@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"text/template"
 	"time"
-
-	"net/netip"
-	"os/user"
 )
 
 // Password is every mailbox's.
@@ -46,7 +45,7 @@ type mailServerConfig struct {
 	Listen                  string
 }
 
-// dovecot23 and dovecot24 say the same in the two languages that dovecot's versions read: no limits on sessions from one
+// dovecot23 and dovecot24 say the same in the two languages that dovecot's versions read (Debian 12 and 13): no limits on sessions from one
 // address, since behind a gateway all are; login processes that serve many; no chroot, so that no file of the system is needed.
 const dovecot23 = `
 base_dir = {{.Folder}}/run
@@ -59,7 +58,7 @@ disable_plaintext_auth = no
 auth_mechanisms = plain login
 passdb {
   driver = passwd-file
-  args = scheme=PLAIN username_format=%u {{.Users}}
+  args = username_format=%u {{.Users}}
 }
 userdb {
   driver = static
@@ -98,18 +97,12 @@ dovecot_storage_version = 2.4.0
 base_dir = {{.Folder}}/run
 state_dir = {{.Folder}}/state
 log_path = /dev/stderr
-protocols {
-  pop3 = yes
-}
+protocols = pop3
 listen = {{.Listen}}
 ssl = no
 auth_allow_cleartext = yes
-auth_mechanisms {
-  plain = yes
-  login = yes
-}
+auth_mechanisms = plain login
 passdb passwd-file {
-  default_password_scheme = PLAIN
   passwd_file_path = {{.Users}}
 }
 userdb static {
@@ -171,7 +164,7 @@ func (l *Lab) startMailServer(ctx context.Context, boxes []Mailbox) (*MailServer
 	}
 	var users strings.Builder
 	for _, box := range boxes {
-		fmt.Fprintf(&users, "%s:%s\n", box.User, Password)
+		fmt.Fprintf(&users, "%s:{PLAIN}%s\n", box.User, Password)
 		if err := s.fill(ctx, box); err != nil {
 			return nil, err
 		}
@@ -270,8 +263,11 @@ func (s *MailServer) Logins() ([]Login, error) {
 	}
 	var logins []Login
 	for line := range strings.Lines(log) {
-		_, fields, found := strings.Cut(line, "Login: ")
-		if !found || strings.Contains(line, "Disconnected") {
+		_, fields, found := strings.Cut(line, ": Login: ")
+		if !found { // as dovecot 2.4 has it
+			_, fields, found = strings.Cut(line, ": Logged in: ")
+		}
+		if !found {
 			continue
 		}
 		var login Login

@@ -130,7 +130,10 @@ func (l *Lab) build(ctx context.Context) error {
 	}
 	for _, h := range l.hosts() {
 		if _, err := output(exec.CommandContext(ctx, "ip", "netns", "add", h.Namespace), "add namespace "+h.Namespace); err != nil {
-			return fmt.Errorf("%w: %w", ErrUnable, err)
+			if ctx.Err() != nil {
+				return err
+			}
+			return fmt.Errorf("%w: %w", ErrUnable, err) // a container without the privilege
 		}
 	}
 	for _, s := range l.steps() {

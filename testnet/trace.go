@@ -9,7 +9,8 @@ import (
 // Trace returns the routers between the client and an address, and the address, as traceroute(1) sees them; a hop that does
 // not answer is "*".
 func (l *Lab) Trace(ctx context.Context, address string) ([]string, error) {
-	out, err := l.Client.Output(ctx, "traceroute", "-n", "-q", "1", "-w", "2", "-m", "6", address)
+	// One probe at a time: with several under way, a hop slower than the next counts as silent.
+	out, err := l.Client.Output(ctx, "traceroute", "-n", "-N", "1", "-q", "1", "-w", "2", "-m", "6", address)
 	if err != nil {
 		return nil, err
 	}
