@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrTooLarge is returned by Buffer.Write once the buffer holds Spool.Max octets.
@@ -24,14 +26,17 @@ type Spool struct {
 }
 
 // NewBuffer returns an empty buffer. The caller owns it and must Close it.
-func (s Spool) NewBuffer() *Buffer {
+func (s Spool) NewBuffer() *Buffer { return &Buffer{spool: s.withDefaults()} }
+
+// withDefaults returns s with its zero fields filled in.
+func (s Spool) withDefaults() Spool {
 	if s.Memory <= 0 {
 		s.Memory = DefaultSpoolMemory
 	}
 	if s.Max <= 0 {
 		s.Max = DefaultSpoolMax
 	}
-	return &Buffer{spool: s}
+	return s
 }
 
 // Buffer holds one message or part: in memory first, then in a file that has no name, so that nothing is left behind by a
@@ -43,7 +48,7 @@ type Buffer struct {
 	size  int64
 }
 
-// Write appends p, which it copies. It writes all of p or, with an error, the part of it that fitted.
+// Write appends p, which it copies. Beyond Spool.Memory every call is a system call: gather short lines first. It writes all of p or, with an error, the part of it that fitted.
 //
 // Errors: ErrTooLarge at Spool.Max; the file's own errors (a full disk, say) otherwise.
 func (b *Buffer) Write(p []byte) (int, error) {
@@ -71,12 +76,8 @@ func (b *Buffer) Write(p []byte) (int, error) {
 
 // spill moves the content from memory to an unlinked file.
 func (b *Buffer) spill() error {
-	f, err := os.CreateTemp(b.spool.Dir, "mirrorgw-spool-*") // created 0600
+	f, err := openUnlinked(b.spool.Dir)
 	if err != nil {
-		return fmt.Errorf("spooling a message: %w", err)
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
 		return fmt.Errorf("spooling a message: %w", err)
 	}
 	if _, err := f.WriteAt(b.mem, 0); err != nil {
@@ -85,6 +86,28 @@ func (b *Buffer) spill() error {
 	}
 	b.file, b.mem = f, nil
 	return nil
+}
+
+// openUnlinked opens a new file in dir that has no name. Where the file system has no O_TMPFILE, it has one for a moment.
+func openUnlinked(dir string) (*os.File, error) {
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	f, err := os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
+	if err == nil {
+		return f, nil
+	}
+	if !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EISDIR) { // EISDIR: a kernel that does not know the flag
+		return nil, err
+	}
+	if f, err = os.CreateTemp(dir, "mirrorgw-spool-*"); err != nil { // created 0600
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // Size returns the number of octets written so far.

@@ -1,6 +1,18 @@
 package scanner
 
-import "net/netip"
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
 
 // Origin says whose mail it is and by which way it came.
 type Origin struct {
@@ -17,4 +29,226 @@ type Ruling struct {
 	Tag     []byte // Action Tag: one header line, CRLF included, to send before the mail
 	Notice  []byte // Action Replace: the whole mail to send instead, CRLF line ends, not dot-stuffed
 	ID      string // Action Replace: the original's quarantine id
+}
+
+// Item is one mail that is about to be replaced.
+type Item struct {
+	Time    time.Time // of the verdict
+	Origin  Origin
+	Verdict Verdict
+	Cause   Cause // the one that called for it, see Policy.Decide
+	Summary Summary
+}
+
+// Keeper keeps replaced mails. scanner/quarantine is one.
+//
+// Keep borrows mail until it returns. When it returns an id, the mail is durable: neither a crash nor a power failure loses
+// it. When it returns an error, nothing of it is listed.
+type Keeper interface {
+	Keep(ctx context.Context, item Item, mail io.Reader) (id string, err error)
+}
+
+// Composer writes the notice that takes the place of a mail. scanner/notice is one.
+//
+// Compose returns a whole mail with CRLF line ends, not dot-stuffed; id is the original's in quarantine.
+type Composer interface {
+	Compose(item Item, id string) ([]byte, error)
+}
+
+// JudgeConfig says what a Judge is made of. Scanner, Keeper and Composer are required.
+type JudgeConfig struct {
+	Scanner  *Scanner
+	Keeper   Keeper
+	Composer Composer
+	Policy   Policy // nil: DefaultPolicy
+	Log      *slog.Logger
+	Now      func() time.Time // nil: time.Now
+}
+
+// Counters of a Judge.
+type Counters struct {
+	Clean       uint64 // mails every engine saw the whole of and found nothing in
+	Infected    uint64 // mails an engine found something in
+	Unscannable uint64 // mails that could not be wholly judged
+
+	Delivered uint64 // mails passed on as they came
+	Tagged    uint64 // mails passed on with a verdict line
+	Replaced  uint64 // mails kept in quarantine and replaced by a notice
+	Retried   uint64 // mails refused for now
+
+	QuarantineFailures uint64 // mails that should have been replaced and could not be kept
+}
+
+// Judge decides what becomes of one retrieved mail: scan, policy, quarantine, notice, log line, in that order. It is safe
+// for concurrent use.
+type Judge struct {
+	scanner    *Scanner
+	policy     Policy
+	keeper     Keeper
+	composer   Composer
+	log        *slog.Logger
+	now        func() time.Time
+	escalation *escalation
+
+	classes            [Infected + 1]atomic.Uint64
+	actions            [Deliver + 1]atomic.Uint64
+	quarantineFailures atomic.Uint64
+}
+
+// NewJudge returns a judge. Errors: a required part is missing.
+func NewJudge(c JudgeConfig) (*Judge, error) {
+	if c.Scanner == nil || c.Keeper == nil || c.Composer == nil {
+		return nil, errors.New("a judge needs a scanner, a keeper and a composer")
+	}
+	if c.Policy == nil {
+		c.Policy = DefaultPolicy()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Judge{scanner: c.Scanner, policy: c.Policy, keeper: c.Keeper, composer: c.Composer, log: c.Log, now: c.Now, escalation: newEscalation()}, nil
+}
+
+// Judge returns what the relay is to do with mail, which it borrows until it returns. complete says that mail holds all of
+// it. A mail that is to be replaced is durable in quarantine before Judge returns; where it cannot be kept, or has not
+// wholly arrived, it is refused for now instead.
+func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool) Ruling {
+	verdict := j.scanner.Scan(ctx, mail, complete)
+	action, cause := j.policy.Decide(verdict)
+	if ctx.Err() == nil { // a mail nobody waits for any more has not been refused
+		action = j.escalate(verdict, action, cause)
+	}
+	r := Ruling{Verdict: verdict, Action: action}
+	switch {
+	case action == Tag:
+		r.Tag = []byte(VerdictField(verdict, cause, "") + "\r\n")
+	case action == Replace && !complete:
+		r.Action = Retry
+	case action == Replace:
+		if err := j.replace(ctx, &r, o, cause, mail); err != nil {
+			r.Action, cause = Retry, CauseError
+			r.Verdict.withError(err)
+		}
+	}
+	j.classes[r.Verdict.Class].Add(1)
+	j.actions[r.Action].Add(1)
+	j.record(o, r, cause)
+	return r
+}
+
+// escalate turns the refusal of a mail that engines keep failing on into its replacement.
+func (j *Judge) escalate(v Verdict, action Action, cause Cause) Action {
+	switch {
+	case cause != CauseError:
+		j.escalation.forget(v.SHA256)
+	case action == Retry && j.escalation.due(v.SHA256, j.now()):
+		return Replace
+	}
+	return action
+}
+
+// replace keeps the mail, then composes the notice for it. Where either fails the mail is to be refused for now: the original
+// on the server is then the only copy that counts.
+func (j *Judge) replace(ctx context.Context, r *Ruling, o Origin, cause Cause, mail *Buffer) error {
+	item := Item{Time: j.now(), Origin: o, Verdict: r.Verdict, Cause: cause, Summary: Summarize(mail.Reader())}
+	id, err := j.keeper.Keep(ctx, item, mail.Reader())
+	if err != nil {
+		j.quarantineFailures.Add(1)
+		j.log.Error("quarantine failed, the mail stays on the server", "client", o.Client.String(), "server", o.Server.String(), "size", mail.Size(), "error", err)
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	r.ID = id
+	if r.Notice, err = j.composer.Compose(item, id); err != nil {
+		j.log.Error("no notice could be written, the mail stays on the server", "client", o.Client.String(), "server", o.Server.String(), "id", id, "error", err)
+		return fmt.Errorf("notice: %w", err)
+	}
+	return nil
+}
+
+// withError adds a failure to deal with the mail to what is known of it. An infected mail stays infected.
+func (v *Verdict) withError(err error) {
+	if v.Cause != CauseError && !slices.Contains(v.Also, CauseError) {
+		v.Also = append(v.Also, CauseError)
+	}
+	v.Detail = strings.TrimPrefix(v.Detail+"; "+err.Error(), "; ")
+}
+
+// record writes the one log line about a mail.
+func (j *Judge) record(o Origin, r Ruling, cause Cause) {
+	v := r.Verdict
+	findings := v.Findings
+	if findings == nil {
+		findings = []Finding{}
+	}
+	attrs := []slog.Attr{
+		slog.String("client", o.Client.String()),
+		slog.String("server", o.Server.String()),
+		slog.String("user", Printable(o.User, maxShown)),
+		slog.String("protocol", o.Protocol),
+		slog.String("verdict", v.Class.String()),
+		slog.String("action", r.Action.String()),
+		slog.Int64("size", v.Size),
+		slog.String("sha256", hex.EncodeToString(v.SHA256[:])),
+		slog.Any("findings", findings),
+		slog.Duration("took", v.Took),
+	}
+	if cause != CauseNone && cause != CauseInfected {
+		attrs = append(attrs, slog.String("cause", string(cause)), slog.String("detail", v.Detail))
+	}
+	if r.ID != "" {
+		attrs = append(attrs, slog.String("id", r.ID))
+	}
+	j.log.LogAttrs(context.Background(), slog.LevelInfo, "message", attrs...)
+}
+
+// Counters returns the counters as they stand.
+func (j *Judge) Counters() Counters {
+	return Counters{
+		Clean:              j.classes[Clean].Load(),
+		Infected:           j.classes[Infected].Load(),
+		Unscannable:        j.classes[Unscannable].Load(),
+		Delivered:          j.actions[Deliver].Load(),
+		Tagged:             j.actions[Tag].Load(),
+		Replaced:           j.actions[Replace].Load(),
+		Retried:            j.actions[Retry].Load(),
+		QuarantineFailures: j.quarantineFailures.Load(),
+	}
+}
+
+// maxNamed bounds the findings named in a verdict field.
+const maxNamed = 4
+
+// VerdictField returns the X-Mirrorgw-Verdict field for v without its line end: one line of ASCII well below 998 octets
+// that holds nothing of the mail. id is left out when empty.
+func VerdictField(v Verdict, cause Cause, id string) string {
+	var b strings.Builder
+	b.WriteString("X-Mirrorgw-Verdict: ")
+	b.WriteString(v.Class.String())
+	if v.Class != Infected && cause != CauseNone {
+		b.WriteString("; cause=" + token(string(cause)))
+	}
+	for i, f := range v.Findings {
+		if i == maxNamed {
+			break
+		}
+		b.WriteString("; finding=" + token(f.Engine) + ":" + token(f.Rule))
+	}
+	if id != "" {
+		b.WriteString("; id=" + token(id))
+	}
+	return b.String()
+}
+
+// token returns s as a word of letters, digits and a few signs, at most 64 octets.
+func token(s string) string {
+	s = s[:min(len(s), 64)]
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./", r) {
+			return r
+		}
+		return '_'
+	}, s)
 }

@@ -16,10 +16,29 @@ func DefaultPolicy() Policy {
 	}
 }
 
-// Action returns what v calls for: Deliver exactly when v is clean, else what p says of its cause.
+// Action returns what v calls for: Deliver exactly when v is clean, else the action of Decide.
 func (p Policy) Action(v Verdict) Action {
-	if v.Class == Clean {
-		return Deliver
+	action, _ := p.Decide(v)
+	return action
+}
+
+// Decide returns what v calls for, and the cause that calls for it.
+//
+// A clean mail is delivered. An infected one gets the action for infected, whatever else is wrong with it. Where several
+// causes hold, the strictest of their actions is taken (retry, replace, tag, deliver), so that adding a harmless defect
+// to a mail never softens what is done with it.
+func (p Policy) Decide(v Verdict) (Action, Cause) {
+	switch v.Class {
+	case Clean:
+		return Deliver, CauseNone
+	case Infected:
+		return p[CauseInfected], CauseInfected
 	}
-	return p[v.Cause]
+	action, cause := p[v.Cause], v.Cause
+	for _, c := range v.Also {
+		if a := p[c]; a < action { // the constants of Action go from strict to lenient
+			action, cause = a, c
+		}
+	}
+	return action, cause
 }

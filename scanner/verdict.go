@@ -38,6 +38,13 @@ const (
 	CauseError     Cause = "error"     // an engine is down, crashed or out of time
 )
 
+// causeOrder is the order in which causes are named when several hold. Infected comes first: a finding stands, whatever else
+// went wrong. An error comes next, since it alone may go away and change the verdict; then what nobody should open, what
+// cost too much, and what could not be read. Oversize comes alone: such a mail is not looked into.
+func causeOrder() []Cause {
+	return []Cause{CauseInfected, CauseError, CausePartial, CauseBudget, CauseMalformed, CauseEncrypted, CauseOversize}
+}
+
 // Finding is one match of one engine.
 type Finding struct {
 	Engine string `json:"engine"`
@@ -45,10 +52,20 @@ type Finding struct {
 	Part   string `json:"part"` // Part.Path of the part it matched in
 }
 
+// String returns the finding as one short word for logs and people: engine:rule, and @part unless it is the whole mail.
+func (f Finding) String() string {
+	s := f.Engine + ":" + f.Rule
+	if f.Part != "" {
+		s += "@" + f.Part
+	}
+	return s
+}
+
 // Verdict is what is known of one mail after scanning. It is a fact; Policy makes an Action of it.
 type Verdict struct {
 	Class    Class
-	Cause    Cause
+	Cause    Cause     // the foremost of what keeps it from being clean, see causeOrder
+	Also     []Cause   // what else does, in the same order; Policy looks at all of them
 	Detail   string    // for a person: which limit, which error; empty when clean or infected
 	Findings []Finding // not empty exactly when Class is Infected
 	Size     int64     // octets of the mail

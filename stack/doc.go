@@ -1,1 +1,47 @@
+// Package stack owns the TAP device and the netstack: frames in and out, and intercepted TCP flows as pairs of
+// connections, with neither end noticing.
+//
+// # What it holds
+//
+//   - Device, Queue: the TAP interface, with offload (virtio-net header) or plain; one Queue per thread of packet work.
+//   - Stack: one gVisor netstack with two NICs over that device. "own" has the gateway's addresses and answers ARP, ND
+//     and ping and dials the servers; "intercept" takes any address and is the client side of intercepted flows.
+//   - Flow: the two connections of one intercepted flow, handed to a Handler.
+//
+// It decides nothing about frames (package forwarder does) and knows no mail protocol. gVisor's own package of the same
+// name is imported as netstack everywhere.
+//
+// # The way of an intercepted flow
+//
+//	SYN from the client      DeliverIntercept parks it: the client hears nothing yet
+//	dial                     from the gateway's address to the server's, through the NIC own
+//	refused                  our RST to the client; silence: nothing, and the client's next SYN tries again
+//	connected                the SYN goes into the NIC intercept, whose listener shakes hands as the server
+//	accepted                 paired with the dialled connection by its 4-tuple; Handler.ServeFlow has both
+//
+// With many SYNs parked or unclaimed, further ones go straight in: the listener's cookies prove the client, and the
+// server is dialled after that.
+//
+// # Ownership and end
+//
+// Frames handed to DeliverOwn, DeliverIntercept and WriteFrames are borrowed until the call returns. A Flow's connections
+// belong to the Handler until ServeFlow returns; Run then closes what it left open. Run ends when its context does: new
+// flows are refused from then on, running ones get Config.Drain to end, and what is left is reset. The Device outlives the
+// Stack, so that forwarding goes on to the last moment; closing it ends the loops that read its queues.
+//
+// tcpip.Error becomes error in this package and nowhere else.
+//
+// # Decisions
+//
+//   - 2026-11 No link resolution on intercept: its frames go to the client's MAC as the forwarder learnt it. With ARP the
+//     NIC would answer for every address on the LAN; with ND every IPv6 dial times out. Reversed by: a netstack whose
+//     promiscuous NICs can be told what not to answer for.
+//   - 2026-11 A listener per intercepted port instead of tcp.Forwarder: it has SYN cookies, and takes a SYN that reuses a
+//     port in TIME_WAIT at once where the Forwarder stays silent for a minute.
+//   - 2026-11 songgao/water opens the plain device, golang.org/x/sys/unix the one with offload, since water knows no
+//     virtio header; vishvananda/netlink does all that ip-link(8) would. gVisor is pinned to its "go" branch, which is
+//     the one meant for import.
+//   - 2026-11 "TAP busy" is an abstract unix socket named after the device: it is bound to the network namespace as the
+//     device is, and vanishes with the process however that ends. A lock file would need a folder, a name for the
+//     namespace, and sweeping up.
 package stack

@@ -34,6 +34,3 @@ type engineVersion struct {
 	name   string
 	detail string // the version of its library
 }
-
-// builtIn returns the rooms of this build.
-func builtIn() rooms { return rooms{} }

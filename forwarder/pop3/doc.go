@@ -1,1 +1,51 @@
+// Package pop3 relays one POP3 session and has each retrieved message judged before the client sees it.
+//
+// # What it holds
+//
+//   - Relay: the settings and counters all sessions share. Serve relays one session between two connections.
+//   - Two pumps and one queue of outstanding commands per session. The client pump parses each command line once and
+//     either sends it on or refuses it; either way it first puts into the queue how the answer is framed and what to do
+//     with it. The server pump takes the queue's entries in order, reads the reply each one calls for, and is the only
+//     writer towards the client, so a refusal never overtakes a reply.
+//   - Framing: status lines, the dot-stuffing of multi-line replies (framer), and the cut that makes a TOP of a RETR.
+//
+// It implements RFC 1939 and RFC 2449 as a relay, RFC 5034 (AUTH) up to the mechanism's own messages, RFC 2595 (STLS)
+// by hiding it or by stepping aside, and refuses RFC 6856 (LANG, UTF8).
+//
+// # What it does not hold
+//
+// No dialling, no address spoofing and no netstack: it is given two net.Conns. No verdict, policy, quarantine or notice:
+// those are behind Judge. No log line per message or per flow: Judge and the caller of Serve write them; here are only
+// warnings.
+//
+// # Ownership
+//
+// Serve owns both connections from its call on and has closed them when it returns. The buffers of a message belong to
+// the session; a Judge borrows the content until it returns.
+//
+// # How it stops
+//
+// A session ends with its server, with its client, with a broken rule of the protocol, with a time-out, or with the
+// context of Serve: then a reply in progress may finish within Config.Drain, and no new command is taken. Whatever the
+// end, QUIT, DELE and RSET reach the server only when this client sent them.
+//
+// # Decisions
+//
+//   - Commands go upstream rebuilt from their parse: verb in capitals, one blank, CRLF. A line that ends in a bare LF or
+//     has blanks at its end is understood, and no server can read it otherwise than we did. User names, passwords and
+//     SASL data are not touched. Reverse this only where a server is found to depend on a command's spelling.
+//   - A multi-line reply ends at CRLF.CRLF, or, where every status line of the server so far ended in a bare LF, at a
+//     dot alone on a line ended by LF. Dots are removed for the judge after any LF, since most clients split lines
+//     there; the octets sent on are those that came. Lines the gateway makes end in CRLF.
+//   - SASL mechanisms come from a list of those known to add no security layer and no channel binding. An unknown one
+//     could end in octets nobody here can read.
+//   - TOP n 0 is free while it holds header fields only and at most 64 KiB. TOP n k goes upstream as RETR n, since what
+//     was not judged whole is not shown; some servers then mark the message as seen.
+//   - The TOP of a message that was replaced earlier in the session is answered from that notice. The server is still
+//     asked, and what it sends is dropped, so that a deleted message stays an error and replies stay in order. At most
+//     maxNotices notices are remembered; a message forgotten is judged anew, and its TOP n 0 shows the original fields.
+//   - DELE n is refused while the last RETR n of the session was refused by the gateway: a client that sends RETR and
+//     DELE in one go would otherwise lose a mail that nobody has seen. A new session may delete it.
+//   - A refused or truncated message ends the client's connection in order, so that what was delivered before is not
+//     lost; a message of which part was already sent ends it with a reset.
 package pop3

@@ -1,1 +1,20 @@
+// Package notice writes the mail that a client gets in place of one that is kept in quarantine.
+//
+// # What it holds
+//
+//   - Composer: one notice, complete: header and body, CRLF line ends, lines of at most 998 octets.
+//
+// It reads no mail: all it knows of the original is a scanner.Summary, whose texts are bounded, printable and decoded, and
+// which it encodes anew. Nothing of the original is copied as it stands, so neither its line ends, its encodings nor its
+// own X-Mirrorgw-Verdict field can reach the notice. It does not stuff dots: that is the relay's.
+//
+// # Decisions
+//
+//   - 2026: From, To and Date are those of the original, so that a client's rules and its sorting by sender and time treat the
+//     notice as they would the mail. The subject begins with [mirrorgw], and Auto-Submitted (RFC 3834) keeps robots from
+//     answering the sender, who may be forged.
+//   - 2026: Message-ID is derived from the original's and the quarantine id, and differs from both: a client that
+//     suppresses duplicates must not hide the original once it is released.
+//   - 2026: one text/plain part in quoted-printable: every client and every server shows it, and no line is long.
+//   - 2026: English only. Languages and texts of one's own are to come with the notice's configuration.
 package notice

@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/forwarder"
+	"mirrorgw/forwarder/pop3"
+	"mirrorgw/scanner"
+	"mirrorgw/scanner/notice"
+	"mirrorgw/scanner/quarantine"
+	"mirrorgw/scanner/yara"
+	"mirrorgw/stack"
+)
+
+// mirror is the gateway: the rooms, plugged together.
+//
+//	device ── frames ── forwarder ── punted ── stack ── flows ── ServeFlow ── pop3.Relay ── mails ── scanner.Judge
+type mirror struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	started   time.Time
+	device    *stack.Device
+	forwarder *forwarder.Forwarder
+	stack     *stack.Stack
+	store     *quarantine.Store
+
+	ready chan struct{} // closed when frames flow and mail is judged
+
+	mu     sync.RWMutex
+	mail   *mailRooms // nil until the engines have passed their self-test; guarded by mu
+	ending bool       // guarded by mu
+}
+
+// mailRooms are the rooms that need the engines.
+type mailRooms struct {
+	engine *yara.Engine
+	judge  *scanner.Judge
+	relays []*pop3.Relay // by index of the rule
+}
+
+// newMirror builds the gateway and opens its device. What can fail without a trace comes first, the device last.
+func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
+	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{})}
+	mac := cfg.Device.MAC
+	if mac == nil {
+		mac = stack.StableMAC(cfg.Device.Name)
+	}
+	addresses := withLinkLocal(cfg.Addresses, stack.LinkLocal(mac))
+	if m.forwarder, err = forwarder.New(forwarder.Config{
+		MAC:       [6]byte(mac),
+		MTU:       cfg.Device.MTU,
+		Addresses: addresses,
+		Routers:   cfg.Routers,
+		Intercept: rulesOf(cfg.Intercept),
+		Log:       log,
+	}); err != nil {
+		return nil, err
+	}
+	if m.store, err = quarantine.Open(cfg.Quarantine.Dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.close())
+		}
+	}()
+	if m.device, err = stack.OpenDevice(stack.DeviceConfig{
+		Name:    cfg.Device.Name,
+		Bridge:  cfg.Device.Bridge,
+		MAC:     mac,
+		MTU:     cfg.Device.MTU,
+		Queues:  cfg.Device.Queues,
+		Offload: offloadOf(cfg.Device.Offload),
+	}); err != nil {
+		return nil, err
+	}
+	writers := make([]stack.FrameWriter, len(m.device.Queues()))
+	for i, q := range m.device.Queues() {
+		writers[i] = q
+	}
+	m.stack, err = stack.New(stack.Config{
+		MAC:        mac,
+		MTU:        cfg.Device.MTU,
+		Offload:    m.device.Offload(),
+		Writers:    writers,
+		Addresses:  addresses,
+		Routers:    cfg.Routers,
+		Ports:      portsOf(cfg.Intercept),
+		Neighbours: m.forwarder,
+		Handler:    m,
+		Log:        log,
+	})
+	return m, err
+}
+
+// close gives back what newMirror took.
+func (m *mirror) close() error {
+	var errs []error
+	if m.device != nil {
+		errs = append(errs, m.device.Close())
+	}
+	return errors.Join(append(errs, m.store.Close())...)
+}
+
+// withLinkLocal adds the link-local address where there is IPv6 to speak and the configuration names none.
+func withLinkLocal(addresses []netip.Prefix, linkLocal netip.Prefix) []netip.Prefix {
+	speaks, has := false, false
+	for _, p := range addresses {
+		speaks = speaks || p.Addr().Is6()
+		has = has || p.Addr().Is6() && p.Addr().IsLinkLocalUnicast()
+	}
+	if speaks && !has {
+		addresses = append(slices.Clone(addresses), linkLocal)
+	}
+	return addresses
+}
+
+// rulesOf says in the forwarder's words which flows are intercepted.
+func rulesOf(rules []config.Rule) []forwarder.Rule {
+	list := make([]forwarder.Rule, len(rules))
+	for i, r := range rules {
+		list[i] = forwarder.Rule{
+			Name: r.Name, Ports: r.Ports, Clients: r.Clients, Servers: r.Servers,
+			SkipClients: r.Skip.Clients, SkipServers: r.Skip.Servers,
+		}
+	}
+	return list
+}
+
+// portsOf returns every intercepted port once.
+func portsOf(rules []config.Rule) []uint16 {
+	var ports []uint16
+	for _, r := range rules {
+		ports = append(ports, r.Ports...)
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+func offloadOf(o config.Offload) stack.Offload {
+	switch o {
+	case config.OffloadOn:
+		return stack.OffloadOn
+	case config.OffloadOff:
+		return stack.OffloadOff
+	default:
+		return stack.OffloadAuto
+	}
+}
+
+// Ready implements gateway.
+func (m *mirror) Ready() <-chan struct{} { return m.ready }
+
+// Run implements gateway. Frames are forwarded from the first moment, while addresses are probed and rules compile, to the
+// last, when the flows have drained.
+func (m *mirror) Run(ctx context.Context) (err error) {
+	var forwarding sync.WaitGroup
+	defer func() {
+		err = errors.Join(err, m.close()) // ends the loops
+		forwarding.Wait()
+		if m.mail != nil {
+			err = errors.Join(err, m.mail.engine.Close())
+		}
+	}()
+	ports := make([]forwarder.Port, len(m.device.Queues()))
+	for i, q := range m.device.Queues() {
+		ports[i] = q
+	}
+	forwarding.Go(func() { // ends with the device; its one error is to have no port
+		_ = m.forwarder.Run(context.WithoutCancel(ctx), m.stack, ports)
+	})
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	engines := make(chan error, 1)
+	go func() { engines <- m.openMail(ctx) }() // ends by itself; received below
+
+	if err := m.stack.Claim(ctx); err != nil {
+		cancel()
+		<-engines
+		if context.Cause(ctx) == err { //nolint:errorlint // an end asked for, as it came
+			return nil
+		}
+		return err
+	}
+	flows := make(chan error, 1)
+	go func() { flows <- m.stack.Run(ctx) }() // ends with ctx; received below
+	if err := <-engines; err != nil {
+		cancel()
+		<-flows
+		return err
+	}
+	m.stack.Admit()
+	m.log.Info("frames flow", "device", m.device.Name(), "mac", m.device.MAC().String(), "offload", m.device.Offload(), "queues", len(ports))
+	close(m.ready)
+	select {
+	case <-ctx.Done():
+		m.mu.Lock()
+		m.ending = true
+		m.mu.Unlock()
+		return <-flows
+	case err := <-flows: // it could not listen
+		return err
+	}
+}
+
+// openMail compiles the rules, tests the engine and builds the rooms behind it.
+func (m *mirror) openMail(ctx context.Context) error {
+	engine, err := yara.New(yara.Config{Rules: m.cfg.Scan.YARA.Rules, Log: m.log})
+	if err != nil {
+		return rulesError(err)
+	}
+	rooms, err := m.newMailRooms(ctx, engine)
+	if err != nil {
+		return errors.Join(err, engine.Close())
+	}
+	m.mu.Lock()
+	m.mail = rooms
+	m.mu.Unlock()
+	return nil
+}
+
+func (m *mirror) newMailRooms(ctx context.Context, engine *yara.Engine) (*mailRooms, error) {
+	if err := scanner.SelfTest(ctx, engine); err != nil {
+		return nil, err
+	}
+	sc, err := newScanner(m.cfg, engine, m.log)
+	if err != nil {
+		return nil, err
+	}
+	judge, err := scanner.NewJudge(scanner.JudgeConfig{
+		Scanner: sc, Keeper: m.store, Composer: notice.Composer{}, Policy: m.cfg.Scan.Policy, Log: m.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	rooms := &mailRooms{engine: engine, judge: judge}
+	for _, rule := range m.cfg.Intercept {
+		mode := pop3.Hide
+		if rule.STLS == config.STLSPass {
+			mode = pop3.Pass
+		}
+		relay, err := pop3.New(pop3.Config{STLS: mode, Spool: m.cfg.Spool, Judge: judge, Log: m.log})
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: %w", quote(rule.Name), err)
+		}
+		rooms.relays = append(rooms.relays, relay)
+	}
+	return rooms, nil
+}
+
+// newScanner returns the scanner that `run` and `scan` share.
+func newScanner(cfg *config.Config, engine scanner.Engine, log *slog.Logger) (*scanner.Scanner, error) {
+	l := cfg.Scan.Limits
+	return scanner.New(scanner.Config{
+		Engines: []scanner.Engine{engine},
+		Limits:  scanner.Limits{Message: l.Message, Expanded: l.Expanded, Depth: l.Depth, Parts: l.Parts, Time: l.Time},
+		Spool:   cfg.Spool,
+		Log:     log,
+	})
+}
+
+// rulesError makes a rule that does not compile an error of the configuration.
+func rulesError(err error) error {
+	if _, ok := errors.AsType[*yara.CompileError](err); ok {
+		return &exitError{exitUsage, err}
+	}
+	return err
+}
+
+// ServeFlow implements stack.Handler.
+func (m *mirror) ServeFlow(ctx context.Context, f stack.Flow) {
+	started := time.Now()
+	client, server := addrPort(f.Client.RemoteAddr()), addrPort(f.Client.LocalAddr())
+	m.mu.RLock()
+	rooms := m.mail
+	m.mu.RUnlock()
+	index, ok := m.forwarder.Rule(client, server)
+	if rooms == nil || !ok {
+		// No flow is admitted before the rooms are there, and none comes that no rule intercepts.
+		m.log.Error("a flow without a relay was closed", "client", client, "server", server)
+		return
+	}
+	rule := m.cfg.Intercept[index]
+	err := rooms.relays[index].Serve(ctx, f.Client, f.Server)
+	attrs := []slog.Attr{
+		slog.String("client", client.String()), slog.String("server", server.String()),
+		slog.String("protocol", string(rule.Protocol)), slog.String("rule", rule.Name), slog.Duration("took", time.Since(started)),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	m.log.LogAttrs(ctx, slog.LevelInfo, "flow ended", attrs...)
+}

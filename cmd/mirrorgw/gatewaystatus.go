@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/scanner/yara"
+)
+
+// Status implements gateway.
+func (m *mirror) Status() control.Status {
+	frames, flows := m.forwarder.Counters(), m.stack.Counters()
+	s := control.Status{
+		Version: buildOf(nil).version,
+		Uptime:  int64(time.Since(m.started) / time.Second),
+		Frames: control.Frames{
+			Received:  frames.Received,
+			Forwarded: frames.Forwarded,
+			Punted:    frames.PuntedOwn + frames.PuntedIntercept,
+			Dropped:   make(map[string]uint64, len(frames.Dropped)),
+		},
+		Sessions: make(map[string]uint64),
+	}
+	for reason, n := range frames.Dropped {
+		s.Frames.Dropped[reason.String()] = n
+	}
+	s.Flows.Open, s.Flows.Total = uint64(max(flows.Active, 0)), uint64(flows.Flows)
+	for _, r := range m.forwarder.Routers() {
+		router := control.Router{Address: r.Addr.String()}
+		if r.Reachable {
+			router.MAC = net.HardwareAddr(r.MAC[:]).String()
+		}
+		s.Routers = append(s.Routers, router)
+	}
+	if count, bytes, err := m.store.Stat(); err == nil { // else: shown as empty, and what fails is logged when it is used
+		s.Quarantine = control.Quarantine{Count: uint64(count), Bytes: uint64(bytes)}
+	}
+	m.addMail(&s)
+	s.Health = m.health(&s)
+	return s
+}
+
+// addMail adds what the rooms behind the engines know.
+func (m *mirror) addMail(s *control.Status) {
+	for _, rule := range m.cfg.Intercept {
+		s.Sessions[string(rule.Protocol)] = 0
+	}
+	m.mu.RLock()
+	rooms := m.mail
+	m.mu.RUnlock()
+	if rooms == nil {
+		s.Engines = []control.Engine{{Name: yara.Name, State: "starting", Detail: "compiling rules"}}
+		return
+	}
+	s.Engines = []control.Engine{{Name: yara.Name, State: "ok", Detail: fmt.Sprintf("libyara %s, %d rules", yara.Version(), rooms.engine.Rules())}}
+	judged := rooms.judge.Counters()
+	s.Messages = control.Messages{Clean: judged.Clean, Infected: judged.Infected, Unscannable: judged.Unscannable}
+	for i, relay := range rooms.relays {
+		c := relay.Counters()
+		s.Sessions[string(m.cfg.Intercept[i].Protocol)] += c.SessionsActive
+		s.Flows.Unscanned += c.OpaqueFlows
+	}
+}
+
+// health says whether the gateway does what it is there for.
+func (m *mirror) health(s *control.Status) control.Health {
+	m.mu.RLock()
+	ending := m.ending
+	m.mu.RUnlock()
+	select {
+	case <-m.ready:
+	default:
+		return control.Starting
+	}
+	if ending {
+		return control.Draining
+	}
+	for _, r := range s.Routers {
+		if r.MAC == "" {
+			return control.Failing
+		}
+	}
+	return control.OK
+}
+
+// addrPort returns the address of a TCP connection's end.
+func addrPort(a net.Addr) netip.AddrPort {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		p := tcp.AddrPort()
+		return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+	}
+	return netip.AddrPort{}
+}
+
+// compileRules says what is wrong with rule files and folders.
+func compileRules(paths []string) error {
+	engine, err := yara.New(yara.Config{Rules: paths})
+	if err != nil {
+		return err
+	}
+	return engine.Close()
+}
+
+// builtIn returns the rooms of this build.
+func builtIn() rooms {
+	r := rooms{newGateway: newMirror, compileRules: compileRules}
+	if v := yara.Version(); v != "" {
+		r.engines = []engineVersion{{yara.Name, "libyara " + v}}
+	}
+	return r
+}

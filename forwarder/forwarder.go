@@ -1,0 +1,237 @@
+package forwarder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Port is one queue of a network device; stack.Queue fits. A frame is a virtio_net_hdr of 10 octets followed by the Ethernet
+// frame; a device without that header delivers zeroes and ignores what is written there.
+type Port interface {
+	// ReadFrames waits for a frame, then takes what else is ready, at most len(bufs). It fills bufs[i] and sets sizes[i] to
+	// the frame's length, virtio header included. It borrows both.
+	//
+	// Errors: os.ErrClosed ends the loop in order; others are transient.
+	ReadFrames(bufs [][]byte, sizes []int) (int, error)
+
+	// WriteFrames sends frames, which it borrows, and returns how many the device took. It is called by one goroutine at a
+	// time, which may be another than the one in ReadFrames. One frame that the device refuses does not keep it from the rest: none is
+	// tried again.
+	WriteFrames(frames [][]byte) (int, error)
+}
+
+// Host is the end of what is not forwarded; stack.Stack fits. It takes frames as Port has them, and copies what it keeps. Any queue's
+// loop calls it, several at once. It has not to verify IP and transport checksums of frames that are no fragments: that is done,
+// unless the virtio header says that offload left them open or has verified them.
+type Host interface {
+	// DeliverOwn takes frames for the gateway itself: to its addresses, ARP, neighbour discovery, MLD.
+	DeliverOwn(frames [][]byte)
+	// DeliverIntercept takes TCP segments of intercepted flows, all of them from client to server.
+	DeliverIntercept(frames [][]byte)
+}
+
+// Config is what a Forwarder needs to know.
+type Config struct {
+	MAC       [6]byte        // the gateway's on the LAN
+	MTU       int            // of the LAN, in octets of IP packet; default 1500
+	Addresses []netip.Prefix // own addresses, each with its on-link prefix; the link-local IPv6 address is one of them
+	Routers   []netip.Addr   // next hops for what is off-link, at most one for each family, on-link
+	Intercept []Rule
+
+	Log *slog.Logger     // default: discard
+	Now func() time.Time // default: time.Now
+}
+
+// Forwarder decides about frames and forwards them. Its methods may be called from any goroutine.
+type Forwarder struct {
+	network    *network
+	rules      *rules
+	neighbours *neighbours
+	clients    *clients
+	errors     *errorLimit
+	mtu        int
+	log        *slog.Logger
+	now        func() time.Time
+
+	totals totals
+	panics logLimit
+	reads  logLimit
+}
+
+// New returns a Forwarder; it starts nothing.
+//
+// Errors name the value that cannot be: a MAC of a group, an address that no host can have, a router that is not on-link.
+func New(c Config) (*Forwarder, error) {
+	if !isStation(c.MAC) {
+		return nil, fmt.Errorf("mac %x is no station's", c.MAC)
+	}
+	if c.MTU == 0 {
+		c.MTU = 1500
+	}
+	if len(c.Addresses) == 0 {
+		return nil, errors.New("no address")
+	}
+	minimum := 68 // RFC 791 section 3.2
+	for _, p := range c.Addresses {
+		if err := checkAddress(p); err != nil {
+			return nil, err
+		}
+		if p.Addr().Is6() {
+			minimum = 1280 // RFC 8200 section 5
+		}
+	}
+	if c.MTU < minimum || c.MTU > 65535 {
+		return nil, fmt.Errorf("mtu %d is not within %d to 65535", c.MTU, minimum)
+	}
+	n := newNetwork(c.MAC, c.Addresses)
+	if err := checkRouters(n, c.Routers); err != nil {
+		return nil, err
+	}
+	r, err := newRules(c.Intercept, n.onLink)
+	if err != nil {
+		return nil, err
+	}
+	f := &Forwarder{
+		network:    n,
+		rules:      r,
+		neighbours: newNeighbours(c.Routers),
+		clients:    newClients(),
+		errors:     newErrorLimit(),
+		mtu:        c.MTU,
+		log:        c.Log,
+		now:        c.Now,
+	}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	if f.now == nil {
+		f.now = time.Now
+	}
+	return f, nil
+}
+
+// checkAddress says what keeps a host from having an address.
+func checkAddress(p netip.Prefix) error {
+	a := p.Addr()
+	switch {
+	case !p.IsValid():
+		return fmt.Errorf("address %v is no prefix", p)
+	case a.Is4In6(), a.IsUnspecified(), a.IsLoopback(), a.IsMulticast():
+		return fmt.Errorf("address %v: no host has it", p)
+	case a.Is4() && neverForwarded(a):
+		return fmt.Errorf("address %v: nothing is forwarded there", p)
+	case a.Is4() && p.Bits() <= 30 && (a == lastAddress(p) || a == p.Masked().Addr()):
+		return fmt.Errorf("address %v is its network's broadcast or network address", p)
+	}
+	return nil
+}
+
+// checkRouters says what keeps routers from being next hops.
+func checkRouters(n *network, routers []netip.Addr) error {
+	for i, a := range routers {
+		switch {
+		case !a.IsValid(), a.Is4In6(), a.IsUnspecified(), a.IsLoopback(), a.IsMulticast():
+			return fmt.Errorf("router %v: no host has it", a)
+		case a.Zone() != "":
+			return fmt.Errorf("router %v: the LAN is the only link, leave %%%s out", a, a.Zone())
+		case n.isOwn(a):
+			return fmt.Errorf("router %v is the gateway's own address", a)
+		case !n.isOnLink(a):
+			return fmt.Errorf("router %v is on none of the gateway's networks", a)
+		case slices.Contains(n.broadcasts, a):
+			return fmt.Errorf("router %v is a broadcast or network address", a)
+		}
+		if slices.ContainsFunc(routers[:i], func(b netip.Addr) bool { return a.Is4() == b.Is4() }) {
+			return fmt.Errorf("router %v is the second of its family; several are not in this version", a)
+		}
+	}
+	return nil
+}
+
+// Run forwards until every port is closed, and returns nil when all it started has ended. When ctx ends it asks for no more
+// neighbours, and each loop ends after the frames at hand; closing the ports is what wakes one that waits.
+//
+// Errors: no port.
+func (f *Forwarder) Run(ctx context.Context, host Host, ports []Port) error {
+	if len(ports) == 0 {
+		return errors.New("no port")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	queues := make([]*queue, len(ports))
+	for i, p := range ports {
+		queues[i] = newQueue(f, host, p)
+	}
+
+	var asking sync.WaitGroup
+	asking.Go(func() { f.askNeighbours(ctx, queues[0]) }) // ends with ctx, which ends with the loops
+	var loops sync.WaitGroup
+	for _, q := range queues {
+		loops.Go(func() { q.run(ctx) }) // ends when its port is closed or with ctx
+	}
+	loops.Wait()
+	cancel()
+	asking.Wait()
+	return nil
+}
+
+// askNeighbours sends requests through q: at once for the routers and for who is wanted, then in turn for all that are due.
+func (f *Forwarder) askNeighbours(ctx context.Context, q *queue) {
+	ticker := time.NewTicker(solicitInterval)
+	defer ticker.Stop()
+	a := newAsker()
+	for all := true; ; {
+		f.ask(q, a, all)
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.neighbours.wake:
+			all = false
+		case <-ticker.C:
+			all = true
+		}
+	}
+}
+
+// asker is the memory that requests are written from.
+type asker struct {
+	list  []request
+	frame [requestRoom]byte
+}
+
+func newAsker() *asker { return &asker{list: make([]request, 0, maxNeighbours)} }
+
+// ask sends what is due now.
+func (f *Forwarder) ask(q *queue, a *asker, all bool) {
+	a.list = f.neighbours.due(a.list[:0], all, f.now())
+	for _, r := range a.list {
+		if n := f.putRequest(a.frame[:], r); n > 0 && q.write([][]byte{a.frame[:n]}) == 1 {
+			f.totals.requests.Add(1)
+		}
+	}
+}
+
+// Routers returns the state of the routers, IPv4 first.
+func (f *Forwarder) Routers() []Router { return f.neighbours.routers(f.now()) }
+
+// logLimit lets one line through a second.
+type logLimit struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+func (l *logLimit) allow(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.last.IsZero() && now.Sub(l.last) < time.Second {
+		return false
+	}
+	l.last = now
+	return true
+}

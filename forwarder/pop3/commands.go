@@ -1,0 +1,239 @@
+package pop3
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// Bad commands a client may send; the one that reaches the limit ends the session.
+const (
+	maxBadBeforeLogin = 5
+	maxBad            = 20
+)
+
+// What the gateway answers to commands it does not send on.
+const (
+	refuseUnknown   = "-ERR unknown or malformed command\r\n"
+	refuseTooLong   = "-ERR command line too long\r\n"
+	refuseFeature   = "-ERR not available here\r\n"
+	refuseMechanism = "-ERR authentication mechanism not available here\r\n"
+	refuseDelete    = "-ERR message was not delivered and is kept\r\n"
+)
+
+// pumpCommands is the client pump: it reads commands, queues how each is answered, and sends on those it understands.
+func (s *session) pumpCommands() error {
+	for {
+		line, err := s.readCommand()
+		if err != nil {
+			return s.inputFailed(err)
+		}
+		c, ok := parse(line)
+		switch {
+		case len(line) > maxCommand && (!ok || c.verb != cmdAUTH):
+			err = s.refuseBad(refuseTooLong, false)
+		case !ok:
+			err = s.refuseBad(refuseUnknown, false)
+		case c.verb == cmdQUIT:
+			return s.quit(&c)
+		case c.verb == cmdSTLS && s.cfg.STLS == Pass:
+			var opaque bool
+			if opaque, err = s.startTLS(&c); opaque {
+				return s.copyToServer()
+			}
+		default:
+			err = s.relayCommand(&c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// readCommand returns the next command line, waiting for it as long as the state of the session allows.
+func (s *session) readCommand() ([]byte, error) {
+	if err := s.awaitCommand(); err != nil {
+		return nil, err
+	}
+	if s.authed.Load() {
+		s.client.readWithin(s.cfg.Command)
+	}
+	return readLine(s.in, maxSASLLine)
+}
+
+// awaitCommand waits for the first octet of a command. Time in which a reply is outstanding does not count as idle.
+func (s *session) awaitCommand() error {
+	wait := s.idleLimit()
+	for {
+		s.client.readWithin(wait)
+		_, err := s.in.Peek(1)
+		if !errors.Is(err, os.ErrDeadlineExceeded) || s.stopping() {
+			return err
+		}
+		limit := s.idleLimit()
+		quiet := time.Since(time.Unix(0, s.active.Load()))
+		switch {
+		case s.queue.outstanding.Load() > 0:
+			wait = limit
+		case quiet < limit:
+			wait = limit - quiet
+		default:
+			return err
+		}
+	}
+}
+
+func (s *session) idleLimit() time.Duration {
+	if s.authed.Load() {
+		return s.cfg.Idle
+	}
+	return s.cfg.Login
+}
+
+// inputFailed says what a failed read of a command means for the session; nil leaves the rest to the server pump.
+func (s *session) inputFailed(err error) error {
+	switch {
+	case s.stopping():
+		return nil
+	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF): // half a command is none
+		s.gone = true
+		if s.queue.messages.Load() > 0 {
+			return ErrClientLeft
+		}
+		s.halfClosed.Store(s.server.closeWrite())
+		close(s.inputEnd)
+		return nil
+	case errors.Is(err, errLineTooLong):
+		return s.refuseBad(refuseTooLong, true)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return ErrClientIdle
+	default:
+		return &lost{side: "client", err: err}
+	}
+}
+
+// refuseBad refuses what is no command; last ends the session with it, as does one too many.
+func (s *session) refuseBad(text string, last bool) error {
+	s.bad++
+	limit := maxBad
+	if !s.authed.Load() {
+		limit = maxBadBeforeLogin
+	}
+	if s.bad < limit && !last {
+		return s.refuse(text)
+	}
+	s.relay.counters.refused.Add(1)
+	s.push(&pending{answer: answerLocal, local: text, last: true})
+	<-s.done // the server pump ends the session once the refusal has left
+	return nil
+}
+
+// refuse queues an answer of the gateway's own, so that it keeps its place among the replies.
+func (s *session) refuse(text string) error {
+	s.relay.counters.refused.Add(1)
+	return s.push(&pending{answer: answerLocal, local: text})
+}
+
+// push queues p with the user as known now. It fails only when the session has ended.
+func (s *session) push(p *pending) error {
+	p.user = s.user
+	if !s.queue.push(p, s.done) {
+		return errOver
+	}
+	return nil
+}
+
+// forward queues p and sends c upstream, in this order: a reply never finds the queue without its command.
+func (s *session) forward(c *command, p *pending) error {
+	if err := s.push(p); err != nil {
+		return err
+	}
+	return s.toServer(c.line)
+}
+
+func (s *session) toServer(p []byte) error {
+	_, err := s.server.Write(p)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return ErrServerSilent
+	default:
+		return &lost{side: "server", err: err}
+	}
+}
+
+// relayCommand refuses a well-formed command or sends it on.
+func (s *session) relayCommand(c *command) error {
+	p := &pending{answer: answerLine}
+	switch c.verb {
+	case cmdSTLS, cmdLANG, cmdUTF8:
+		return s.refuse(refuseFeature)
+	case cmdUSER, cmdAPOP:
+		s.user = bounded(c.text)
+		if c.verb == cmdAPOP {
+			p.answer = answerLogin
+		}
+	case cmdPASS:
+		p.answer = answerLogin
+	case cmdCAPA:
+		p.answer = answerCAPA
+	case cmdLIST, cmdUIDL:
+		if !c.argued {
+			p.answer = answerLines
+		}
+	case cmdAUTH:
+		return s.authenticate(c)
+	case cmdDELE:
+		kept, err := s.kept(c.message)
+		if err != nil {
+			return err
+		}
+		if kept {
+			return s.refuse(refuseDelete)
+		}
+	case cmdRETR:
+		p.answer, p.message = answerMessage, c.message
+	case cmdTOP:
+		p.answer, p.message, p.top, p.lines = answerTopFields, c.message, true, c.lines
+		if c.lines > 0 { // what was not judged whole is not shown
+			p.answer = answerMessage
+			c.line = fmt.Appendf(nil, "RETR %d\r\n", c.message)
+		}
+	}
+	return s.forward(c, p)
+}
+
+// kept says whether the gateway refused the last RETR of a message, waiting for one in flight.
+func (s *session) kept(message uint64) (bool, error) {
+	// The server pump writes withheld only while a message is outstanding.
+	if s.queue.messages.Load() > 0 && !s.queue.waitDrained(s.done) {
+		return false, errOver
+	}
+	_, kept := s.withheld[message]
+	return kept, nil
+}
+
+// quit sends QUIT once every earlier reply has left, since it makes deletions final. From then on the client's end does
+// not end the session: some clients close without waiting for the reply.
+func (s *session) quit(c *command) error {
+	if !s.queue.waitDrained(s.done) {
+		return errOver
+	}
+	s.quitSent.Store(true)
+	if err := s.forward(c, &pending{answer: answerQuit}); err != nil {
+		return err
+	}
+	close(s.inputEnd)
+	s.client.readWithin(0)
+	if _, err := s.in.Peek(1); err == nil {
+		s.relay.counters.afterQuit.Add(1)
+	}
+	if _, err := io.Copy(io.Discard, s.in); err == nil {
+		s.gone = true
+		s.server.closeWrite()
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package pop3
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// halfCloser is the part of a connection that sends FIN and goes on reading. *net.TCPConn and netstack's connections fit.
+type halfCloser interface{ CloseWrite() error }
+
+// lingerer is the part of a connection whose SetLinger(0) makes Close a reset. *net.TCPConn and netstack's connections fit.
+type lingerer interface{ SetLinger(sec int) error }
+
+// lingerRead bounds the wait for the peer's FIN after ours: closing with unread octets would reset the connection and
+// could take delivered replies with it.
+const lingerRead = 2 * time.Second
+
+// leg is one connection of a session. At a time one goroutine reads and one writes; any may stop it.
+type leg struct {
+	conn     net.Conn
+	stall    time.Duration // bound on each write
+	patience time.Duration // bound on each read where not zero; belongs to the reading goroutine
+
+	mu      sync.Mutex
+	stopped bool // both directions fail from now on; deadlines are no longer moved
+	deaf    bool // reading fails from now on
+}
+
+// past is a deadline that has been missed.
+var past = time.Unix(1, 0)
+
+// Read implements io.Reader within patience.
+func (l *leg) Read(p []byte) (int, error) {
+	if l.patience > 0 {
+		l.readWithin(l.patience)
+	}
+	return l.conn.Read(p)
+}
+
+// Write implements io.Writer within stall.
+func (l *leg) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	if !l.stopped {
+		l.conn.SetWriteDeadline(time.Now().Add(l.stall)) // an error shows in the write
+	}
+	l.mu.Unlock()
+	return l.conn.Write(p)
+}
+
+// readWithin bounds the read in progress and those to come by one deadline; 0 lifts it.
+func (l *leg) readWithin(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped || l.deaf {
+		return
+	}
+	var by time.Time
+	if d > 0 {
+		by = time.Now().Add(d)
+	}
+	l.conn.SetReadDeadline(by) // an error shows in the read
+}
+
+// stop makes reads and writes fail, those in progress included, without closing yet.
+func (l *leg) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped = true
+	l.conn.SetDeadline(past)
+}
+
+// stopReading makes reads fail, the one in progress included.
+func (l *leg) stopReading() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deaf = true
+	if !l.stopped {
+		l.conn.SetReadDeadline(past)
+	}
+}
+
+// closeWrite sends FIN where the connection can; false where it cannot.
+func (l *leg) closeWrite() bool {
+	hc, ok := l.conn.(halfCloser)
+	return ok && hc.CloseWrite() == nil
+}
+
+// close ends the connection in order: FIN, then whatever the peer still says is dropped until its FIN or lingerRead.
+// It is called after all other use of the leg has ended. ended says that the peer's FIN was already read.
+func (l *leg) close(ended bool) {
+	if !ended && l.closeWrite() {
+		l.conn.SetReadDeadline(time.Now().Add(lingerRead))
+		io.Copy(io.Discard, l.conn) // its end, whatever it is, ends the wait
+	}
+	l.conn.Close()
+}
+
+// reset ends the connection with RST where it can.
+func (l *leg) reset() {
+	if lc, ok := l.conn.(lingerer); ok {
+		lc.SetLinger(0)
+	}
+	l.conn.Close()
+}
+
+// addrPort returns a as an address and port; the zero value when it is of another kind.
+func addrPort(a net.Addr) netip.AddrPort {
+	if a == nil {
+		return netip.AddrPort{}
+	}
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

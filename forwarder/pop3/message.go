@@ -1,0 +1,302 @@
+package pop3
+
+import (
+	"errors"
+	"io"
+
+	"mirrorgw/scanner"
+)
+
+// Bounds on the notices a session remembers.
+const (
+	maxNotices = 32
+	maxNotice  = 64 << 10 // octets of one
+)
+
+// maxWithheld bounds the messages whose DELE is refused.
+const maxWithheld = 4096
+
+// The status lines of messages that do not leave as they came: without the server's count of octets, which they no
+// longer have.
+const (
+	statusMessage = "+OK message follows\r\n"
+	statusTop     = "+OK top of message follows\r\n"
+	refuseMessage = "message withheld for now: it could not be checked\r\n"
+	refuseSilence = "the server stopped within the message\r\n"
+)
+
+// held is the sink for a message that is held for its verdict: the wire form, and the content without stuffed dots as soon
+// as the two differ.
+type held struct {
+	spool   scanner.Spool
+	wire    *scanner.Buffer
+	content *scanner.Buffer // nil while equal to wire
+	beyond  []byte          // octets taken after wire had failed
+	failed  error           // what wire or content failed with
+}
+
+func hold(spool scanner.Spool) *held { return &held{spool: spool, wire: spool.NewBuffer()} }
+
+func (h *held) text(p []byte) error {
+	n, err := h.wire.Write(p)
+	if h.content != nil {
+		if _, cerr := h.content.Write(p[:n]); cerr != nil {
+			err = cerr
+		}
+	}
+	return h.fail(p[n:], err)
+}
+
+func (h *held) dot() error {
+	if h.content == nil {
+		h.content = h.spool.NewBuffer()
+		if _, err := io.Copy(h.content, h.wire.Reader()); err != nil {
+			return h.fail(oneDot, err)
+		}
+	}
+	n, err := h.wire.Write(oneDot)
+	return h.fail(oneDot[n:], err)
+}
+
+// fail takes note of err, if there is one, and of what was taken and not written.
+func (h *held) fail(beyond []byte, err error) error {
+	if err != nil {
+		h.beyond, h.failed = append(h.beyond, beyond...), err
+	}
+	return err
+}
+
+// mail returns the content, which h keeps.
+func (h *held) mail() *scanner.Buffer {
+	if h.content != nil {
+		return h.content
+	}
+	return h.wire
+}
+
+func (h *held) close() {
+	h.wire.Close()
+	if h.content != nil {
+		h.content.Close()
+	}
+}
+
+// answerMessage relays the reply to RETR or TOP: the whole message is held and judged before the client gets any of it.
+func (s *session) answerMessage(p *pending) error {
+	if err := s.flush(); err != nil { // the judge may take its time
+		return err
+	}
+	line, ok, err := s.status(s.cfg.Silence)
+	if err != nil {
+		return s.excuse(err)
+	}
+	if !ok {
+		return s.send(line)
+	}
+	status := string(line)
+	f := newFramer(s.style.lfOnly())
+
+	if notice, known := s.notices[p.message]; known && p.top {
+		if err := s.readBody(f, discard{}); err != nil {
+			return truncated(s.excuse(err))
+		}
+		s.relay.counters.topNotice.Add(1)
+		return s.sendNotice(p, notice)
+	}
+
+	h := hold(s.cfg.Spool)
+	defer h.close()
+	err = s.readBody(f, h)
+	complete := err == nil
+	switch {
+	case complete:
+		if p.answer == answerTopFields && s.freeTop(h, f) {
+			s.relay.counters.topFields.Add(1)
+			return s.sendHeld(p, h, f, status, nil, true)
+		}
+	case h.failed == nil:
+		return truncated(s.excuse(err))
+	case !errors.Is(h.failed, scanner.ErrTooLarge):
+		s.cfg.Log.Warn("message not held", "protocol", "pop3", "client", s.origin.client, "server", s.origin.server, "error", h.failed)
+		return s.withhold(p, f, false)
+	}
+	return s.rule(p, h, f, status, complete)
+}
+
+// freeTop says whether the reply to TOP n 0 may leave unjudged.
+func (s *session) freeTop(h *held, f *framer) bool {
+	if h.wire.Size() > maxFreeTop {
+		return false
+	}
+	wire, err := io.ReadAll(h.wire.Reader())
+	return err == nil && fieldsOnly(wire, f.lfOnly)
+}
+
+// rule has a held message judged and does what the ruling says. When it is not complete its rest is still to be read.
+func (s *session) rule(p *pending, h *held, f *framer, status string, complete bool) error {
+	o := scanner.Origin{Protocol: "pop3", Client: s.origin.client, Server: s.origin.server, User: p.user}
+	r := s.cfg.Judge.Judge(s.ctx, o, h.mail(), complete)
+	if closed(s.done) {
+		return errOver
+	}
+	c := &s.relay.counters
+	switch {
+	case r.Action == scanner.Deliver:
+		c.delivered.Add(1)
+		if p.top && p.lines > 0 {
+			status = statusTop
+		}
+		s.delivered(p)
+		return s.sendHeld(p, h, f, status, nil, complete)
+	case r.Action == scanner.Tag && oneLine(r.Tag):
+		c.tagged.Add(1)
+		s.delivered(p)
+		return s.sendHeld(p, h, f, statusMessage, r.Tag, complete)
+	case r.Action == scanner.Replace && complete && len(r.Notice) > 0:
+		c.replaced.Add(1)
+		s.delivered(p)
+		s.remember(p.message, r.Notice)
+		return s.sendNotice(p, r.Notice)
+	default: // what outgrew the spool is nowhere whole, so that no notice may take its place
+		return s.withhold(p, f, complete)
+	}
+}
+
+// oneLine says whether a tag is one line, which is all that may stand before a header.
+func oneLine(tag []byte) bool {
+	n := len(tag)
+	if n < 3 || string(tag[n-2:]) != "\r\n" || tag[0] == '.' {
+		return false
+	}
+	for _, c := range tag[:n-2] {
+		if c == '\r' || c == '\n' || c == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// sendHeld sends a held message in its wire form, behind status and tag, and its end as it came. When it is not complete
+// the rest follows as it arrives, and its end only if it does.
+func (s *session) sendHeld(p *pending, h *held, f *framer, status string, tag []byte, complete bool) error {
+	s.partly = true
+	if err := s.send([]byte(status)); err != nil {
+		return err
+	}
+	if err := s.send(tag); err != nil {
+		return err
+	}
+	var out io.Writer = s.out
+	if p.top && p.lines > 0 {
+		out = &cutter{w: s.out, lines: p.lines, lfOnly: f.lfOnly}
+	}
+	if _, err := io.Copy(out, h.wire.Reader()); err != nil {
+		return clientError(err)
+	}
+	if !complete {
+		if _, err := out.Write(h.beyond); err != nil {
+			return clientError(err)
+		}
+		if err := s.readBody(f, through{out}); err != nil {
+			return truncated(err)
+		}
+	}
+	if err := s.send(f.end); err != nil {
+		return err
+	}
+	s.partly = false
+	return nil
+}
+
+// sendNotice sends a notice in place of a message, or as much of it as TOP asks for.
+func (s *session) sendNotice(p *pending, notice []byte) error {
+	s.partly = true
+	var out io.Writer = s.out
+	status := statusMessage
+	if p.top {
+		status = statusTop
+		out = &cutter{w: s.out, lines: p.lines}
+	}
+	if err := s.send([]byte(status)); err != nil {
+		return err
+	}
+	if err := writeStuffed(out, notice); err != nil {
+		return clientError(err)
+	}
+	if err := s.send([]byte(".\r\n")); err != nil {
+		return err
+	}
+	s.partly = false
+	return nil
+}
+
+// remember keeps the notice that replaced a message for the TOPs to come.
+func (s *session) remember(message uint64, notice []byte) {
+	if len(notice) > maxNotice {
+		return
+	}
+	for old := range s.notices {
+		if len(s.notices) < maxNotices {
+			break
+		}
+		delete(s.notices, old)
+	}
+	s.notices[message] = notice
+}
+
+// delivered takes note that the client gets something for a message.
+func (s *session) delivered(p *pending) {
+	if !p.top {
+		delete(s.withheld, p.message)
+		delete(s.notices, p.message)
+	}
+}
+
+// withhold answers -ERR for a message and then drops the rest of it unless all of it has been read. The session ends with
+// a rest that does not come.
+func (s *session) withhold(p *pending, f *framer, read bool) error {
+	s.relay.counters.retried.Add(1)
+	if !p.top && len(s.withheld) < maxWithheld {
+		s.withheld[p.message] = struct{}{}
+	}
+	if err := s.send([]byte(s.temporary(refuseMessage))); err != nil {
+		return err
+	}
+	if read {
+		return nil
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	if err := s.readBody(f, discard{}); err != nil {
+		return truncated(err)
+	}
+	return nil
+}
+
+// temporary returns an -ERR line that invites to try again, with the code of RFC 3206 section 4 where the server has
+// declared that it uses such codes (RFC 2449 section 8).
+func (s *session) temporary(text string) string {
+	if s.respCodes {
+		return "-ERR [SYS/TEMP] " + text
+	}
+	return "-ERR " + text
+}
+
+// excuse tells the client, which has nothing of a message yet, that its server fell silent. It returns err.
+func (s *session) excuse(err error) error {
+	if errors.Is(err, ErrServerSilent) {
+		if serr := s.send([]byte(s.temporary(refuseSilence))); serr != nil {
+			return serr
+		}
+	}
+	return err
+}
+
+// truncated names the end of a session in mid-message.
+func truncated(err error) error {
+	if errors.Is(err, ErrServerClosed) {
+		return ErrTruncated
+	}
+	return err
+}

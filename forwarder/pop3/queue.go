@@ -1,0 +1,101 @@
+package pop3
+
+import "sync/atomic"
+
+// depth bounds the commands in flight; a client that pipelines more is read when replies have made room.
+const depth = 64
+
+// answer says how a pending command is answered.
+type answer uint8
+
+const (
+	answerLocal     answer = iota // by the gateway; nothing was sent to the server. The zero value
+	answerGreeting                // one status line nobody asked for (RFC 1939 section 4)
+	answerLine                    // one status line
+	answerLogin                   // one status line; +OK ends the AUTHORIZATION state
+	answerQuit                    // one status line, the last of the session
+	answerLines                   // multi-line, streamed
+	answerCAPA                    // multi-line, filtered
+	answerMechs                   // multi-line, filtered: AUTH without argument
+	answerSASL                    // continuations, then a status line
+	answerSTLS                    // one status line; +OK may make the session opaque
+	answerMessage                 // multi-line, held and judged
+	answerTopFields               // the same, but free when it holds header fields only
+)
+
+// turn tells the client pump what its next octets are, after AUTH and STLS.
+type turn uint8
+
+const (
+	turnCommand  turn = iota // a command
+	turnContinue             // one SASL line
+	turnOpaque               // nothing the relay reads
+)
+
+// pending is one outstanding command.
+type pending struct {
+	answer  answer
+	local   string    // answerLocal: the reply
+	last    bool      // answerLocal: the session ends after it
+	message uint64    // RETR, TOP
+	top     bool      // TOP, which with lines > 0 went upstream as RETR
+	lines   uint64    // TOP: body lines wanted
+	user    string    // as known when the command was read
+	early   bool      // STLS: the client had already sent more
+	turns   chan turn // AUTH, STLS
+}
+
+// judged says whether the reply is a message.
+func (p *pending) judged() bool { return p.answer == answerMessage || p.answer == answerTopFields }
+
+// queue holds the outstanding commands of a session in order. The client pump pushes, the server pump takes and finishes.
+type queue struct {
+	entries     chan *pending
+	outstanding atomic.Int32 // pushed and not finished
+	messages    atomic.Int32 // those of them that are judged
+	drained     chan struct{}
+}
+
+func newQueue() *queue {
+	return &queue{entries: make(chan *pending, depth), drained: make(chan struct{}, 1)}
+}
+
+// push appends p, waiting for room; false when done is closed first.
+func (q *queue) push(p *pending, done <-chan struct{}) bool {
+	q.outstanding.Add(1)
+	if p.judged() {
+		q.messages.Add(1)
+	}
+	select {
+	case q.entries <- p:
+		return true
+	case <-done:
+		return false
+	}
+}
+
+// finish says that the reply to p, the entry taken last, has left.
+func (q *queue) finish(p *pending) {
+	if p.judged() {
+		q.messages.Add(-1)
+	}
+	if q.outstanding.Add(-1) == 0 {
+		select {
+		case q.drained <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// waitDrained returns once every reply has left; false when done is closed first. Only the goroutine that pushes may
+// call it.
+func (q *queue) waitDrained(done <-chan struct{}) bool {
+	for q.outstanding.Load() > 0 {
+		select {
+		case <-q.drained:
+		case <-done:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,116 @@
+package pop3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"mirrorgw/scanner"
+)
+
+// Judge decides what the client gets for one retrieved mail. *scanner.Judge fits.
+//
+// It borrows mail, the content without dot-stuffing, until it returns. complete is false when the mail outgrew the spool
+// and only its head is there. An error inside becomes a Ruling with Action Retry: there is no error result.
+type Judge interface {
+	Judge(ctx context.Context, o scanner.Origin, mail *scanner.Buffer, complete bool) scanner.Ruling
+}
+
+// STLS says what becomes of a client's wish to encrypt (RFC 2595 section 4).
+type STLS uint8
+
+const (
+	Hide STLS = iota // not offered, and refused when asked for. The zero value: all mail is judged
+	Pass             // once the server agrees, both directions are opaque and counted as not scanned
+)
+
+// Defaults of Config, used where a field is zero.
+const (
+	DefaultLogin   = 60 * time.Second
+	DefaultIdle    = 15 * time.Minute
+	DefaultCommand = 30 * time.Second
+	DefaultReply   = 2 * time.Minute
+	DefaultSilence = 60 * time.Second
+	DefaultStall   = 5 * time.Minute
+	DefaultDrain   = 30 * time.Second
+)
+
+// minIdle is the least autologout timer RFC 1939 section 3 allows.
+const minIdle = 10 * time.Minute
+
+// Config is what New builds a Relay from. Judge is required.
+type Config struct {
+	STLS  STLS
+	Spool scanner.Spool
+	Judge Judge
+	Log   *slog.Logger // nil: nothing is logged
+
+	Login   time.Duration // before login: longest wait for one whole command or SASL line
+	Idle    time.Duration // after login: longest time without command or reply, the autologout timer; at least 10 minutes
+	Command time.Duration // after login: longest time from the first octet of a command to its end
+	Reply   time.Duration // longest wait for a reply to begin, and for the server to take a command
+	Silence time.Duration // longest pause within a reply, and before the reply to RETR and TOP
+	Stall   time.Duration // longest time in which a client takes nothing of what is sent to it
+	Drain   time.Duration // once the context of Serve ends: longest time for the reply in progress
+}
+
+// Relay relays sessions with one set of settings. It is safe for concurrent use.
+type Relay struct {
+	cfg      Config // every field set
+	counters counters
+}
+
+// New returns a Relay that has each message judged by cfg.Judge.
+func New(cfg Config) (*Relay, error) {
+	if cfg.Judge == nil {
+		return nil, errors.New("pop3: a judge is needed")
+	}
+	if cfg.STLS > Pass {
+		return nil, fmt.Errorf("pop3: unknown STLS mode %d", cfg.STLS)
+	}
+	for _, t := range []struct {
+		name  string
+		value *time.Duration
+		def   time.Duration
+	}{
+		{"login", &cfg.Login, DefaultLogin},
+		{"idle", &cfg.Idle, DefaultIdle},
+		{"command", &cfg.Command, DefaultCommand},
+		{"reply", &cfg.Reply, DefaultReply},
+		{"silence", &cfg.Silence, DefaultSilence},
+		{"stall", &cfg.Stall, DefaultStall},
+		{"drain", &cfg.Drain, DefaultDrain},
+	} {
+		if *t.value < 0 {
+			return nil, fmt.Errorf("pop3: negative time-out %s", t.name)
+		}
+		if *t.value == 0 {
+			*t.value = t.def
+		}
+	}
+	if cfg.Idle < minIdle {
+		return nil, fmt.Errorf("pop3: idle time-out %v is below the %v of RFC 1939 section 3", cfg.Idle, minIdle)
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Relay{cfg: cfg}, nil
+}
+
+// Serve relays one session between client, which sees the original server's address as its peer, and server. It returns
+// when both connections are closed.
+//
+// When ctx ends, no new command is taken, the reply in progress may finish within Config.Drain, and the session ends
+// without a QUIT of its own, so that the server rolls back.
+//
+// The error says why the session ended otherwise than by the server's orderly close; it holds no text of the session.
+// Errors: those of this package, ctx's cause, or the failure of a connection.
+func (r *Relay) Serve(ctx context.Context, client, server net.Conn) error {
+	r.counters.sessions.Add(1)
+	r.counters.active.Add(1)
+	defer r.counters.active.Add(-1)
+	return newSession(r, client, server).run(ctx)
+}

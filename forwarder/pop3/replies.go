@@ -1,0 +1,266 @@
+package pop3
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// maxStatus bounds a status line; RFC 2449 section 4 has 512 octets, servers exceed it.
+const maxStatus = 8 << 10
+
+// lineStyle is how the server has ended its status lines so far.
+type lineStyle struct{ crlf, lf bool }
+
+// saw takes note of one status line.
+func (l *lineStyle) saw(line []byte) {
+	if bytes.HasSuffix(line, []byte("\r\n")) {
+		l.crlf = true
+	} else {
+		l.lf = true
+	}
+}
+
+// lfOnly says that the server has ended every status line in a bare LF.
+func (l lineStyle) lfOnly() bool { return l.lf && !l.crlf }
+
+// pumpReplies is the server pump: it answers the queue's commands in order and is the only writer towards the client.
+func (s *session) pumpReplies() error {
+	for {
+		p, err := s.next()
+		if err == nil {
+			err = s.answer(p)
+		}
+		// What comes next, if not already here, may take long: nothing is kept from the client meanwhile.
+		if err != nil || len(s.queue.entries) == 0 || s.replies.Buffered() == 0 {
+			if ferr := s.flush(); err == nil && !s.quitSent.Load() {
+				err = ferr
+			}
+		}
+		if err != nil {
+			return err
+		}
+		s.active.Store(time.Now().UnixNano())
+		s.queue.finish(p)
+	}
+}
+
+// next returns the next outstanding command. While there is none it watches the server, which may close, and has nothing
+// to say.
+func (s *session) next() (*pending, error) {
+	for {
+		inputEnded := closed(s.inputEnd) // before the queue is looked at: nothing is pushed after it
+		if closed(s.done) {
+			return nil, errOver
+		}
+		if closed(s.draining) && !s.quitSent.Load() {
+			return nil, errDrained
+		}
+		select {
+		case p := <-s.queue.entries:
+			return p, nil
+		default:
+		}
+		if !s.watching && s.replies.Buffered() > 0 {
+			return nil, ErrUnsolicited
+		}
+		if inputEnded && !s.quitSent.Load() && !s.halfClosed.Load() {
+			return nil, errOver // the server cannot be told otherwise
+		}
+		if !s.watching {
+			s.server.patience = 0
+			s.server.readWithin(0)
+			s.watching = true
+			s.arm <- struct{}{}
+		}
+		inputEnd, draining := s.inputEnd, s.draining
+		if inputEnded {
+			inputEnd = nil
+			s.server.readWithin(closeWait)
+		}
+		if s.quitSent.Load() {
+			draining = nil
+		}
+		select {
+		case p := <-s.queue.entries:
+			return p, nil
+		case err := <-s.readable:
+			s.watching = false
+			if err != nil && len(s.queue.entries) == 0 {
+				return nil, s.idleError(err, inputEnded)
+			}
+		case <-inputEnd:
+		case <-draining:
+		case <-s.done:
+		}
+	}
+}
+
+// idleError says what a failed read means while no command is outstanding.
+func (s *session) idleError(err error, inputEnded bool) error {
+	if err == io.EOF || inputEnded && errors.Is(err, os.ErrDeadlineExceeded) {
+		return errOver
+	}
+	return serverError(err)
+}
+
+// watchServer waits for the server's next octet each time it is armed, so that the server pump can wait for commands as
+// well. It has replies for itself from the arming to its answer.
+func (s *session) watchServer() error {
+	for {
+		select {
+		case <-s.arm:
+		case <-s.done:
+			return nil
+		}
+		_, err := s.replies.Peek(1)
+		s.readable <- err
+	}
+}
+
+// expect waits for the first octet of a reply.
+func (s *session) expect(within time.Duration) error {
+	s.server.readWithin(within)
+	if s.watching {
+		err := <-s.readable
+		s.watching = false
+		if err != nil {
+			return serverError(err)
+		}
+	}
+	s.server.patience = within
+	_, err := s.replies.Peek(1)
+	s.server.patience = s.cfg.Silence
+	if err != nil {
+		return serverError(err)
+	}
+	return nil
+}
+
+// replyLine returns the next line of the server, which is valid until the next read.
+func (s *session) replyLine(within time.Duration, limit int) ([]byte, error) {
+	if err := s.expect(within); err != nil {
+		return nil, err
+	}
+	line, err := readLine(s.replies, limit)
+	if err != nil {
+		return nil, serverError(err)
+	}
+	return line, nil
+}
+
+// status returns the next status line, valid until the next read, and whether it is a positive one (RFC 1939 section 3).
+func (s *session) status(within time.Duration) (line []byte, ok bool, err error) {
+	line, err = s.replyLine(within, maxStatus)
+	if err != nil {
+		return nil, false, err
+	}
+	ok, err = s.verdictOf(line)
+	return line, ok, err
+}
+
+// verdictOf reads a status line.
+func (s *session) verdictOf(line []byte) (ok bool, err error) {
+	s.style.saw(line)
+	switch {
+	case bytes.HasPrefix(line, []byte("+OK")):
+		return true, nil
+	case bytes.HasPrefix(line, []byte("-ERR")):
+		return false, nil
+	default:
+		return false, ErrMalformedReply
+	}
+}
+
+// answer answers one command.
+func (s *session) answer(p *pending) error {
+	switch p.answer {
+	case answerLocal:
+		if err := s.send([]byte(p.local)); err != nil {
+			return err
+		}
+		if p.last {
+			return ErrTooManyBad
+		}
+		return nil
+	case answerSASL:
+		return s.answerSASL(p)
+	case answerSTLS:
+		return s.answerSTLS(p)
+	case answerMessage, answerTopFields:
+		return s.answerMessage(p)
+	}
+	line, ok, err := s.status(s.cfg.Reply)
+	if err != nil {
+		return err
+	}
+	if ok && (p.answer == answerCAPA || p.answer == answerMechs) {
+		return s.filtered(p, line)
+	}
+	err = s.send(line)
+	switch {
+	case p.answer == answerQuit:
+		return nil // the server has taken QUIT; whether the client waits for it is the client's affair
+	case err != nil:
+		return err
+	case p.answer == answerGreeting && !ok:
+		return errOver
+	case p.answer == answerLogin && ok:
+		s.authed.Store(true)
+	case p.answer == answerLines && ok:
+		f := newFramer(s.style.lfOnly())
+		if err := s.readBody(f, through{s.out}); err != nil {
+			return err
+		}
+		return s.send(f.end)
+	}
+	return nil
+}
+
+// readBody reads a multi-line reply to its end, or to the error of out, after which it can be read on with another sink.
+func (s *session) readBody(f *framer, out sink) error {
+	for {
+		if s.replies.Buffered() == 0 {
+			if _, err := s.replies.Peek(1); err != nil {
+				return serverError(err)
+			}
+		}
+		chunk, _ := s.replies.Peek(s.replies.Buffered()) // what is buffered is there
+		n, done, err := f.feed(chunk, out)
+		s.replies.Discard(n)
+		if err != nil {
+			return err
+		}
+		if done {
+			return nil
+		}
+	}
+}
+
+// send writes p towards the client.
+func (s *session) send(p []byte) error {
+	_, err := s.out.Write(p)
+	return clientError(err)
+}
+
+func (s *session) flush() error { return clientError(s.out.Flush()) }
+
+// clientError names a failed write to the client.
+func clientError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &lost{side: "client", err: err}
+}
+
+// closed says whether c, on which nothing is sent, is closed.
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,186 @@
+package pop3
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Buffer sizes of a session, in octets.
+const (
+	clientBuffer = 4 << 10
+	serverBuffer = 32 << 10
+	outBuffer    = 16 << 10
+)
+
+// closeWait bounds the wait for the server's FIN after its last reply.
+const closeWait = 10 * time.Second
+
+// session relays between one client and one server.
+type session struct {
+	relay  *Relay
+	cfg    *Config
+	client *leg
+	server *leg
+	queue  *queue
+
+	// What the end of the session needs.
+	ctx      context.Context // ends with the session; outlives the context of Serve while a reply drains
+	cancel   context.CancelFunc
+	done     chan struct{} // closed when the session ends
+	draining chan struct{} // closed when the context of Serve ends
+	endOnce  sync.Once
+	err      error // why it ended; valid once done is closed
+	pumps    sync.WaitGroup
+
+	// The client pump's.
+	in       *bufio.Reader
+	user     string        // as the client gave it last
+	bad      int           // commands that were no commands
+	gone     bool          // the client's FIN was read
+	inputEnd chan struct{} // closed when the client sends no more commands
+
+	// The server pump's.
+	replies   *bufio.Reader // lent to the watch while watching
+	out       *bufio.Writer // to the client
+	origin    originOf
+	watching  bool
+	arm       chan struct{}
+	readable  chan error
+	style     lineStyle
+	respCodes bool              // the server advertised RESP-CODES
+	partly    bool              // a message left in part
+	notices   map[uint64][]byte // of messages replaced in this session
+
+	// Shared.
+	authed     atomic.Bool         // the server accepted a login
+	quitSent   atomic.Bool         // QUIT is on its way to the server
+	halfClosed atomic.Bool         // the client's FIN was passed on to the server
+	active     atomic.Int64        // when a reply last left, in nanoseconds of the Unix era
+	opaqueEnd  chan struct{}       // closed when nothing more goes to the server after STLS
+	withheld   map[uint64]struct{} // messages whose last RETR the gateway refused: written by the server pump, read by the client pump while the queue is drained
+}
+
+// originOf is what an Origin holds for a whole session.
+type originOf struct{ client, server netip.AddrPort }
+
+func newSession(r *Relay, client, server net.Conn) *session {
+	s := &session{
+		relay:     r,
+		cfg:       &r.cfg,
+		client:    &leg{conn: client, stall: r.cfg.Stall},
+		server:    &leg{conn: server, stall: r.cfg.Reply},
+		queue:     newQueue(),
+		done:      make(chan struct{}),
+		draining:  make(chan struct{}),
+		inputEnd:  make(chan struct{}),
+		arm:       make(chan struct{}, 1),
+		readable:  make(chan error, 1),
+		opaqueEnd: make(chan struct{}),
+		notices:   make(map[uint64][]byte),
+		withheld:  make(map[uint64]struct{}),
+		origin:    originOf{client: addrPort(client.RemoteAddr()), server: addrPort(client.LocalAddr())},
+	}
+	s.in = bufio.NewReaderSize(s.client, clientBuffer)
+	s.replies = bufio.NewReaderSize(s.server, serverBuffer)
+	s.out = bufio.NewWriterSize(s.client, outBuffer)
+	s.active.Store(time.Now().UnixNano())
+	return s
+}
+
+// run relays until the session ends, then closes both connections.
+func (s *session) run(ctx context.Context) error {
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	defer s.cancel()
+
+	s.queue.push(&pending{answer: answerGreeting}, s.done)
+
+	// The three goroutines end with the session: end stops both legs and closes done, and they wait for nothing else.
+	s.start(s.pumpCommands)
+	s.start(s.watchServer)
+	s.start(s.pumpReplies)
+
+	var cut *time.Timer
+	stop := context.AfterFunc(ctx, func() {
+		s.client.stopReading()
+		close(s.draining)
+	})
+	select {
+	case <-s.draining:
+		cut = time.AfterFunc(s.cfg.Drain, func() { s.end(errDrained) })
+		<-s.done
+		cut.Stop()
+	case <-s.done:
+		if !stop() {
+			<-s.draining
+		}
+	}
+	s.pumps.Wait()
+	s.close()
+
+	s.relay.counters.count(s.err)
+	if suspect(s.err) {
+		s.cfg.Log.Warn("session ended", "protocol", "pop3", "client", s.origin.client, "server", s.origin.server, "error", s.err)
+	}
+	if s.err == errDrained {
+		return context.Cause(ctx)
+	}
+	return s.err
+}
+
+// start runs pump as a goroutine of the session, which ends when pump returns an error and otherwise goes on.
+func (s *session) start(pump func() error) {
+	s.pumps.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				// What was thrown may quote the session: only its type is logged.
+				s.cfg.Log.Warn("panic in a session", "protocol", "pop3", "kind", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+				s.end(ErrPanic)
+			}
+		}()
+		if err := pump(); err != nil {
+			s.end(err)
+		}
+	})
+}
+
+// errOver ends a session that is over without fault.
+var errOver = errors.New("over")
+
+// end ends the session with err; the first call counts. Connections are closed by run once the pumps have returned.
+func (s *session) end(err error) {
+	s.endOnce.Do(func() {
+		if err != errOver {
+			s.err = err
+		}
+		close(s.done)
+		s.cancel()
+		s.client.stop()
+		s.server.stop()
+	})
+}
+
+// stopping says whether failed reads are the session's own doing.
+func (s *session) stopping() bool { return closed(s.done) || closed(s.draining) }
+
+// close closes both connections, in order or by reset.
+func (s *session) close() {
+	resetClient, resetServer := resets(s.err)
+	if resetServer {
+		s.server.reset()
+	} else {
+		s.server.conn.Close()
+	}
+	if resetClient || s.partly {
+		s.client.reset()
+	} else {
+		s.client.close(s.gone)
+	}
+}

@@ -1,0 +1,85 @@
+package forwarder
+
+import "fmt"
+
+// fate is what becomes of a frame. The zero value is the safe one.
+type fate uint8
+
+const (
+	drop          fate = iota // discard and count
+	forward                   // rewrite and send back out
+	puntOwn                   // hand to the host: it is for the gateway itself
+	puntIntercept             // hand to the host: TCP of an intercepted flow
+)
+
+// Reason says why a frame was dropped. Its String is stable: metrics and status carry it.
+type Reason uint8
+
+const (
+	Undecided       Reason = iota // no decision was made; counted so that it would show
+	Malformed                     // a header is short, contradicts itself, or its lengths do not fit the frame
+	BadChecksum                   // IPv4 header, or the transport of a frame for the host
+	VLANTagged                    // 802.1Q or 802.1ad
+	Unsupported                   // an EtherType that is not ARP, IPv4 or IPv6
+	NotForUs                      // another station's unicast MAC, or ARP about another station
+	Multicast                     // group-addressed, and nothing a host at our addresses must see
+	SourceOwn                     // our own frame came back
+	Martian                       // an address that no router forwards (RFC 1812 section 5.3.7)
+	Spoofed                       // a LAN source from the router, or a foreign source from the LAN (RFC 2827)
+	PingPong                      // would go back to where it came from
+	SourceRoute                   // IPv4 LSRR or SSRR, IPv6 type 0 routing header
+	TCPFragment                   // its port, and so its fate, cannot be known
+	HeaderChain                   // IPv6 extension headers that could hide a TCP port
+	Redirect                      // ICMP redirect for the host
+	ForgedNeighbour               // ARP or neighbour discovery that contradicts the learnt router
+	TTLExpired                    // answered by Time Exceeded where that is allowed
+	TooBig                        // longer than the MTU
+	NoRoute                       // off-link, and no router of that family
+	Unresolved                    // the next hop's MAC is not known yet
+	WriteError                    // the device did not take it
+	Panic                         // its handling panicked
+
+	reasons // number of reasons
+)
+
+var reasonNames = [reasons]string{
+	Undecided:       "undecided",
+	Malformed:       "malformed",
+	BadChecksum:     "bad_checksum",
+	VLANTagged:      "vlan_tagged",
+	Unsupported:     "unsupported",
+	NotForUs:        "not_for_us",
+	Multicast:       "multicast",
+	SourceOwn:       "source_own",
+	Martian:         "martian",
+	Spoofed:         "spoofed",
+	PingPong:        "ping_pong",
+	SourceRoute:     "source_route",
+	TCPFragment:     "tcp_fragment",
+	HeaderChain:     "header_chain",
+	Redirect:        "redirect",
+	ForgedNeighbour: "forged_neighbour",
+	TTLExpired:      "ttl_expired",
+	TooBig:          "too_big",
+	NoRoute:         "no_route",
+	Unresolved:      "unresolved",
+	WriteError:      "write_error",
+	Panic:           "panic",
+}
+
+// String returns the reason's stable name in snake case.
+func (r Reason) String() string {
+	if r < reasons {
+		return reasonNames[r]
+	}
+	return fmt.Sprintf("reason(%d)", uint8(r))
+}
+
+// Reasons returns every reason, in order.
+func Reasons() []Reason {
+	all := make([]Reason, reasons)
+	for i := range all {
+		all[i] = Reason(i)
+	}
+	return all
+}

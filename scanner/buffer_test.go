@@ -1,0 +1,119 @@
+package scanner
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"testing"
+)
+
+// Law: what is written in any pieces reads back the same, before and after the spill, in whatever pieces it is read.
+func FuzzBuffer(f *testing.F) {
+	f.Add([]byte("hello"), int64(3), uint64(1))
+	f.Add(bytes.Repeat([]byte("0123456789"), 100), int64(100), uint64(2))
+	f.Add([]byte{}, int64(0), uint64(3))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, content []byte, memory int64, seed uint64) {
+		b := Spool{Dir: dir, Memory: memory % 2000, Max: 1 << 20}.NewBuffer()
+		defer b.Close()
+		random := rand.New(rand.NewPCG(seed, 0))
+		for rest := content; len(rest) > 0; {
+			n := random.IntN(min(len(rest), 300)) + 1
+			if m, err := b.Write(rest[:n]); m != n || err != nil {
+				t.Fatalf("Write: %d, %v", m, err)
+			}
+			rest = rest[n:]
+		}
+		if b.Size() != int64(len(content)) {
+			t.Fatalf("size %d, want %d", b.Size(), len(content))
+		}
+		for range 2 {
+			got, err := io.ReadAll(b.Reader())
+			if err != nil || !bytes.Equal(got, content) {
+				t.Fatalf("read %d octets, %v", len(got), err)
+			}
+		}
+		got, err := regionBytes(NewPart("", "", "", b))
+		if err != nil || !bytes.Equal(got, content) {
+			t.Fatalf("region of %d octets, %v", len(got), err)
+		}
+		if mem, file := b.region(); file != nil && mem != nil {
+			t.Fatal("content is in memory and in a file")
+		}
+		off := random.Int64N(int64(len(content)) + 1)
+		piece := make([]byte, random.IntN(50))
+		n, err := b.ReadAt(piece, off)
+		if !bytes.Equal(piece[:n], content[off:off+int64(n)]) || n < len(piece) && err != io.EOF {
+			t.Fatalf("ReadAt(%d, %d): %d, %v", len(piece), off, n, err)
+		}
+	})
+}
+
+func TestBufferTooLarge(t *testing.T) {
+	for _, memory := range []int64{5, 100} {
+		b := Spool{Dir: t.TempDir(), Memory: memory, Max: 10}.NewBuffer()
+		defer b.Close()
+		if n, err := b.Write([]byte("12345678")); n != 8 || err != nil {
+			t.Fatalf("Write: %d, %v", n, err)
+		}
+		if n, err := b.Write([]byte("abcdef")); n != 2 || !errors.Is(err, ErrTooLarge) {
+			t.Errorf("Write beyond the limit: %d, %v", n, err)
+		}
+		if n, err := b.Write([]byte("g")); n != 0 || !errors.Is(err, ErrTooLarge) {
+			t.Errorf("Write into a full buffer: %d, %v", n, err)
+		}
+		if got, _ := io.ReadAll(b.Reader()); string(got) != "12345678ab" {
+			t.Errorf("content %q", got)
+		}
+	}
+}
+
+func TestBufferFileHasNoName(t *testing.T) {
+	dir := t.TempDir()
+	b := Spool{Dir: dir, Memory: 1}.NewBuffer()
+	defer b.Close()
+	if _, err := b.Write(make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	if _, file := b.region(); file == nil {
+		t.Fatal("nothing was spilled")
+	} else if info, err := file.Stat(); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) > 0 {
+		t.Errorf("the folder holds %v, %v", entries, err)
+	}
+	if err := errors.Join(b.Close(), b.Close()); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+func TestBufferWithoutFolder(t *testing.T) {
+	b := Spool{Dir: t.TempDir() + "/gone", Memory: 1}.NewBuffer()
+	defer b.Close()
+	if n, err := b.Write([]byte("ab")); n != 0 || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Write: %d, %v", n, err)
+	}
+}
+
+func TestBufferReadInParallel(t *testing.T) {
+	b := Spool{Dir: t.TempDir(), Memory: 1}.NewBuffer()
+	defer b.Close()
+	content := bytes.Repeat([]byte("abcdefg"), 10_000)
+	if _, err := b.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if got, err := io.ReadAll(b.Reader()); err != nil || !bytes.Equal(got, content) {
+				t.Errorf("read %d octets, %v", len(got), err)
+			}
+		})
+	}
+	wg.Wait()
+}

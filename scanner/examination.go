@@ -1,0 +1,183 @@
+package scanner
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	maxFindings = 64   // findings named in one verdict; more tell nobody anything
+	maxFailures = 3    // errors of one engine within one mail after which it is not asked about that mail again
+	tickEvery   = 4096 // pieces of text between two looks at the clock
+)
+
+// examination is the state of one Scan: what was found, what went wrong, and what has been spent.
+type examination struct {
+	scanner *Scanner
+	parent  context.Context // the caller's
+	ctx     context.Context // parent, ending when Limits.Time is spent
+	started time.Time
+
+	findings []Finding
+	causes   map[Cause]string // with the detail of the first time each was noted
+	seen     map[[sha256.Size]byte]struct{}
+	failures []int // per engine
+	parts    int
+	expanded int64
+	ticks    int
+}
+
+// note records that something keeps the mail from being clean.
+func (x *examination) note(c Cause, detail string) {
+	if x.causes == nil {
+		x.causes = make(map[Cause]string)
+	}
+	if _, known := x.causes[c]; !known {
+		x.causes[c] = detail
+	}
+}
+
+// stop records why the examination cannot go on, and returns errStop.
+func (x *examination) stop(c Cause, detail string) error {
+	x.note(c, detail)
+	return errStop
+}
+
+// enter counts one more part, inside depth containers. Errors: errStop when that is one too many, or time is up.
+func (x *examination) enter(depth int) error {
+	limits := x.scanner.limits
+	if x.parts++; x.parts > limits.Parts {
+		return x.stop(CauseBudget, fmt.Sprintf("the mail has more than %d parts", limits.Parts))
+	}
+	if depth > limits.Depth {
+		return x.stop(CauseBudget, fmt.Sprintf("the mail is nested more than %d deep", limits.Depth))
+	}
+	return x.inTime()
+}
+
+// tick is called for every piece of text. Errors: errStop when time is up.
+func (x *examination) tick() error {
+	if x.ticks++; x.ticks%tickEvery != 0 {
+		return nil
+	}
+	return x.inTime()
+}
+
+// inTime returns errStop once the caller has gone or the time is spent.
+func (x *examination) inTime() error {
+	switch {
+	case x.parent.Err() != nil:
+		return x.stop(CauseError, "the examination was called off")
+	case x.ctx.Err() != nil:
+		return x.stop(CauseBudget, fmt.Sprintf("the examination took more than %v", x.scanner.limits.Time))
+	default:
+		return nil
+	}
+}
+
+// newBuffer returns a buffer for one decoded part that takes no more than what is left of the expansion limit.
+func (x *examination) newBuffer() *Buffer {
+	spool := x.scanner.spool
+	spool.Max = x.scanner.limits.Expanded - x.expanded
+	return &Buffer{spool: spool}
+}
+
+// spoolError records why a part could not be held. It returns errStop, also for errStop.
+func (x *examination) spoolError(err error) error {
+	switch {
+	case errors.Is(err, errStop):
+		return err
+	case errors.Is(err, ErrTooLarge):
+		return x.stop(CauseBudget, fmt.Sprintf("the mail expands to more than %d octets", x.scanner.limits.Expanded))
+	default:
+		return x.stop(CauseError, err.Error())
+	}
+}
+
+// judge asks the engines about a part, unless they have seen its content before. Errors: errStop when time is up.
+func (x *examination) judge(part *Part) error {
+	sum, err := x.digest(part.content)
+	if err != nil {
+		return x.stop(CauseError, err.Error())
+	}
+	return x.judgeContent(part, sum)
+}
+
+// judgeContent is judge for a content whose digest is known.
+func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte) error {
+	if _, known := x.seen[sum]; known {
+		return x.inTime()
+	}
+	x.seen[sum] = struct{}{}
+	for i, engine := range x.scanner.engines {
+		if x.failures[i] >= maxFailures {
+			continue
+		}
+		if err := x.inTime(); err != nil {
+			return err
+		}
+		asked := time.Now()
+		findings, err := engine.Scan(x.ctx, part)
+		for _, f := range findings {
+			if len(x.findings) < maxFindings {
+				x.findings = append(x.findings, f)
+			}
+		}
+		if err != nil {
+			if err := x.engineFailed(i, part, err, time.Since(asked)); err != nil {
+				return err
+			}
+		}
+	}
+	return x.inTime()
+}
+
+// engineFailed records an engine's error. When the time of the mail ran out under the engine's hands, the mail is to blame
+// (budget) unless this one call took half of it or more: then the engine hangs (error). Errors: errStop when time is up.
+func (x *examination) engineFailed(i int, part *Part, err error, took time.Duration) error {
+	outOfTime := x.parent.Err() == nil && x.ctx.Err() != nil
+	if outOfTime && took < x.scanner.limits.Time/2 {
+		return x.inTime()
+	}
+	x.failures[i]++
+	where := "the whole mail"
+	if part.Path != "" {
+		where = "part " + part.Path
+	}
+	name := x.scanner.engines[i].Name()
+	x.scanner.log.Warn("engine failed", "engine", name, "part", part.Path, "size", part.Size(), "took", took, "error", err)
+	x.note(CauseError, fmt.Sprintf("engine %s failed on %s: %v", name, where, err))
+	if outOfTime || x.parent.Err() != nil {
+		return errStop
+	}
+	return nil
+}
+
+// conclude writes what was learnt into v.
+func (x *examination) conclude(v *Verdict) {
+	if len(x.findings) > 0 {
+		x.note(CauseInfected, "")
+		v.Findings = x.findings
+	}
+	for _, c := range causeOrder() {
+		detail, holds := x.causes[c]
+		switch {
+		case !holds:
+		case v.Cause == CauseNone:
+			v.Cause, v.Detail = c, detail
+		default:
+			v.Also = append(v.Also, c)
+		}
+	}
+	switch v.Cause {
+	case CauseInfected:
+		v.Class = Infected
+	case CauseNone:
+		v.Class = Clean
+	default:
+		v.Class = Unscannable
+	}
+}

@@ -1,0 +1,91 @@
+package scanner
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+)
+
+// lineBuffer is how much of a line is looked at at once. Field names, boundary lines and transfer encodings fit; a longer
+// line comes in several pieces.
+const lineBuffer = 16 << 10
+
+// maxBoundary is the longest boundary looked for. RFC 2046 section 5.1.1 allows 70 octets; the rest is tolerance.
+const maxBoundary = 1000
+
+// mark says why a run of text ended.
+type mark struct {
+	level   int  // index of the boundary that was met, or atEOF
+	closing bool // it was the closing form, "--boundary--"
+}
+
+const atEOF = -1
+
+// lines reads one content line by line, in pieces of bounded size, and recognises the boundaries of the multiparts that are
+// open, in one pass whatever their nesting. A line ends with LF; a CR before it belongs to the line end.
+type lines struct {
+	r       *bufio.Reader
+	open    []string // delimiter lines of the open multiparts, "--" included, outermost first
+	piece   []byte   // the current piece
+	whole   bool     // the current piece begins a line
+	midline bool     // the next piece goes on with the line of the current one
+	again   bool     // the current piece is to be delivered once more
+}
+
+func newLines(r io.Reader) *lines {
+	return &lines{r: bufio.NewReaderSize(r, lineBuffer)}
+}
+
+// next returns the next piece of text, line end included, and whether it begins a line. When the text ends instead, ok is
+// false and m says why. The piece is valid until the next call.
+//
+// Errors: those of the reader; the end of the content is a mark, not an error.
+func (l *lines) next() (piece []byte, begins, ok bool, m mark, err error) {
+	if l.again {
+		l.again = false
+		return l.piece, l.whole, true, mark{}, nil
+	}
+	begins = !l.midline
+	piece, err = l.r.ReadSlice('\n')
+	l.midline = err == bufio.ErrBufferFull
+	if err != nil && err != bufio.ErrBufferFull && err != io.EOF {
+		return nil, false, false, mark{}, err
+	}
+	if len(piece) == 0 {
+		return nil, false, false, mark{level: atEOF}, nil
+	}
+	if begins {
+		if m, ok := l.match(piece); ok {
+			return nil, false, false, m, nil
+		}
+	}
+	l.piece, l.whole = piece, begins
+	return piece, begins, true, mark{}, nil
+}
+
+// unread has the current piece delivered once more.
+func (l *lines) unread() { l.again = true }
+
+// match looks for a boundary of an open multipart in line, innermost first. Blanks after it are allowed (RFC 2046 section
+// 5.1.1), nothing else is: a boundary that is the beginning of another must not end it.
+func (l *lines) match(line []byte) (mark, bool) {
+	if len(l.open) == 0 || !bytes.HasPrefix(line, []byte("--")) || len(line) > maxBoundary+lineBuffer/2 {
+		return mark{}, false
+	}
+	line = bytes.TrimRight(line, " \t\r\n")
+	for i := len(l.open) - 1; i >= 0; i-- {
+		rest, ok := bytes.CutPrefix(line, []byte(l.open[i]))
+		if ok && (len(rest) == 0 || string(rest) == "--") {
+			return mark{level: i, closing: len(rest) > 0}, true
+		}
+	}
+	return mark{}, false
+}
+
+// push opens a multipart and returns its level; pop closes the innermost.
+func (l *lines) push(boundary string) int {
+	l.open = append(l.open, "--"+boundary)
+	return len(l.open) - 1
+}
+
+func (l *lines) pop() { l.open = l.open[:len(l.open)-1] }

@@ -1,0 +1,211 @@
+package quarantine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Names inside the folder, see the package documentation.
+const (
+	lockName   = ".lock"
+	newPrefix  = ".new-"
+	gonePrefix = ".gone-"
+	mailName   = "mail.eml"
+	itemName   = "item.json"
+)
+
+// maxDescription bounds what is read of a description.
+const maxDescription = 1 << 20
+
+// Folder is a quarantine as seen from outside: a running gateway may keep mails in it meanwhile. A folder that does not exist
+// is an empty quarantine. Folder has no state and may be used by several goroutines.
+type Folder struct {
+	dir string
+}
+
+// At returns the quarantine in dir, which it does not touch.
+func At(dir string) Folder { return Folder{dir: dir} }
+
+// open opens the folder. ok is false when there is none.
+func (f Folder) open() (root *os.Root, ok bool, err error) {
+	root, err = os.OpenRoot(f.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("quarantine: %w", err)
+	}
+	return root, true, nil
+}
+
+// ids returns the IDs of the items in root.
+func ids(root *os.Root) ([]string, error) {
+	dir, err := root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(names, func(n string) bool { return !isID(n) }), nil
+}
+
+// List returns all items, the oldest first. With an error it returns those that could be read.
+func (f Folder) List() ([]Item, error) {
+	root, ok, err := f.open()
+	if err != nil || !ok {
+		return nil, err
+	}
+	defer root.Close()
+	names, err := ids(root)
+	if err != nil {
+		return nil, fmt.Errorf("listing quarantine: %w", err)
+	}
+	var items []Item
+	var damaged []error
+	for _, id := range names {
+		item, err := read(root, id)
+		switch {
+		case errors.Is(err, ErrNotFound): // deleted since
+		case err != nil:
+			damaged = append(damaged, err)
+		default:
+			items = append(items, item)
+		}
+	}
+	slices.SortFunc(items, func(a, b Item) int {
+		if c := a.Time.Compare(b.Time); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return items, errors.Join(damaged...)
+}
+
+// Get returns one item. Errors: ErrNotFound; what is wrong with its description.
+func (f Folder) Get(id string) (Item, error) {
+	root, err := f.openItem(id)
+	if err != nil {
+		return Item{}, err
+	}
+	defer root.Close()
+	return read(root, id)
+}
+
+// Export opens the mail of an item, as it arrived. The caller closes it; it may be read to its end even when the item is
+// deleted meanwhile. Errors: ErrNotFound.
+func (f Folder) Export(id string) (io.ReadCloser, error) {
+	root, err := f.openItem(id)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return openFile(root, id, mailName)
+}
+
+// Delete removes an item for good. Errors: ErrNotFound; those of the file system, after which the item is gone from the list
+// all the same if it could be renamed.
+func (f Folder) Delete(id string) error {
+	root, err := f.openItem(id)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	gone := gonePrefix + id
+	if err := root.Rename(id, gone); errors.Is(err, fs.ErrNotExist) {
+		return notFound(id)
+	} else if err != nil {
+		return fmt.Errorf("deleting quarantine item %s: %w", id, err)
+	}
+	if err := syncFolder(root, "."); err != nil {
+		return fmt.Errorf("deleting quarantine item %s: %w", id, err)
+	}
+	if err := root.RemoveAll(gone); err != nil {
+		return fmt.Errorf("deleting quarantine item %s: %w", id, err)
+	}
+	return nil
+}
+
+// Stat returns how many items there are and how many octets their mails have.
+func (f Folder) Stat() (count int, octets int64, err error) {
+	root, ok, err := f.open()
+	if err != nil || !ok {
+		return 0, 0, err
+	}
+	defer root.Close()
+	names, err := ids(root)
+	if err != nil {
+		return 0, 0, fmt.Errorf("counting quarantine: %w", err)
+	}
+	for _, id := range names {
+		if info, err := root.Lstat(id + "/" + mailName); err == nil { // else deleted since
+			count++
+			octets += info.Size()
+		}
+	}
+	return count, octets, nil
+}
+
+// openItem opens the folder for work on one item.
+func (f Folder) openItem(id string) (*os.Root, error) {
+	if !isID(id) {
+		return nil, notFound(id)
+	}
+	root, ok, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, notFound(id)
+	}
+	return root, nil
+}
+
+func notFound(id string) error { return fmt.Errorf("%w: %.40q", ErrNotFound, id) }
+
+// read reads the description of an item.
+func read(root *os.Root, id string) (Item, error) {
+	file, err := openFile(root, id, itemName)
+	if err != nil {
+		return Item{}, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxDescription))
+	if err != nil {
+		return Item{}, fmt.Errorf("quarantine item %s: %w", id, err)
+	}
+	return parse(id, text)
+}
+
+// openFile opens a file of an item; a link in its place is an error.
+func openFile(root *os.Root, id, name string) (*os.File, error) {
+	file, err := root.OpenFile(id+"/"+name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := root.Lstat(id); err != nil {
+			return nil, notFound(id)
+		}
+		return nil, fmt.Errorf("quarantine item %s: %s is missing", id, name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("quarantine item %s: %w", id, err)
+	}
+	return file, nil
+}
+
+// syncFolder makes what was created or renamed in a folder durable.
+func syncFolder(root *os.Root, name string) error {
+	dir, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}

@@ -1,0 +1,95 @@
+package quarantine
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"mirrorgw/scanner"
+)
+
+// Item describes one mail in quarantine. It is stored as JSON beside the mail; the names are part of the public interface.
+type Item struct {
+	ID       string            `json:"id"`
+	Time     time.Time         `json:"time"`     // when it was kept, UTC
+	Protocol string            `json:"protocol"` // by which it was fetched
+	Client   string            `json:"client"`   // ADDRESS:PORT of the workstation
+	Server   string            `json:"server"`   // ADDRESS:PORT of the mail server
+	User     string            `json:"user"`     // as the client gave it
+	From     string            `json:"from"`     // decoded; like Subject and User one printable line
+	Subject  string            `json:"subject"`
+	Size     int64             `json:"size"`   // octets of the mail
+	SHA256   string            `json:"sha256"` // of the mail, hexadecimal
+	Verdict  string            `json:"verdict"`
+	Cause    string            `json:"cause"`
+	Detail   string            `json:"detail,omitempty"`
+	Findings []scanner.Finding `json:"findings"` // never null
+}
+
+// maxUser bounds the user name, in runes.
+const maxUser = 200
+
+// describe makes the stored description of a mail.
+func describe(id string, i scanner.Item) Item {
+	findings := i.Verdict.Findings
+	if findings == nil {
+		findings = []scanner.Finding{}
+	}
+	return Item{
+		ID:       id,
+		Time:     i.Time.UTC().Truncate(time.Millisecond),
+		Protocol: i.Origin.Protocol,
+		Client:   i.Origin.Client.String(),
+		Server:   i.Origin.Server.String(),
+		User:     scanner.Printable(i.Origin.User, maxUser),
+		From:     i.Summary.From,
+		Subject:  i.Summary.Subject,
+		Size:     i.Verdict.Size,
+		SHA256:   hex.EncodeToString(i.Verdict.SHA256[:]),
+		Verdict:  i.Verdict.Class.String(),
+		Cause:    string(i.Cause),
+		Detail:   i.Verdict.Detail,
+		Findings: findings,
+	}
+}
+
+// parse reads a stored description of the item id.
+func parse(id string, text []byte) (Item, error) {
+	var item Item
+	if err := json.Unmarshal(text, &item); err != nil {
+		return Item{}, fmt.Errorf("quarantine item %s: %w", id, err)
+	}
+	if item.ID != id {
+		return Item{}, fmt.Errorf("quarantine item %s: its description is of %q", id, item.ID)
+	}
+	if item.Findings == nil {
+		item.Findings = []scanner.Finding{}
+	}
+	return item, nil
+}
+
+var (
+	// ErrNotFound is returned for an ID that names no item, a malformed one included.
+	ErrNotFound = errors.New("no such item in quarantine")
+
+	// ErrInUse is returned by Open while another Store has the folder.
+	ErrInUse = errors.New("quarantine is in use by another gateway")
+)
+
+// idLength is the length of an ID: 48 random bits, short enough to be read out over the telephone.
+const idLength = 12
+
+// isID reports whether s has the form of an ID.
+func isID(s string) bool {
+	if len(s) != idLength {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}

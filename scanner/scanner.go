@@ -1,0 +1,90 @@
+package scanner
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// ErrNoEngine is returned by New: a scanner that asks nobody would find everything clean.
+var ErrNoEngine = errors.New("no scan engine")
+
+// Config says what a Scanner is made of.
+type Config struct {
+	Engines []Engine // asked in this order; at least one
+	Limits  Limits   // zero fields mean the defaults
+	Spool   Spool    // where decoded parts are held
+	Log     *slog.Logger
+}
+
+// Scanner takes mails apart and asks every engine about every piece. It is safe for concurrent use.
+type Scanner struct {
+	engines []Engine
+	limits  Limits
+	spool   Spool
+	log     *slog.Logger
+}
+
+// New returns a scanner. Errors: ErrNoEngine.
+func New(c Config) (*Scanner, error) {
+	if len(c.Engines) == 0 {
+		return nil, ErrNoEngine
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Scanner{engines: c.Engines, limits: c.Limits.withDefaults(), spool: c.Spool.withDefaults(), log: c.Log}, nil
+}
+
+// Engines returns the engines in the order they are asked.
+func (s *Scanner) Engines() []Engine { return append([]Engine(nil), s.engines...) }
+
+// Scan judges mail, which it borrows until it returns: first the whole mail, then every decoded part, each distinct content
+// once per engine. complete says that mail holds all of it; a mail that outgrew the spool is oversize and not looked into.
+//
+// The verdict is Clean only when the whole mail could be taken apart within the limits and every engine answered for every
+// part. Otherwise it names the causes, foremost first; a finding outweighs them all. When ctx ends, the cause is error.
+func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict {
+	started := time.Now()
+	v := Verdict{Size: mail.Size()}
+	x := &examination{scanner: s, parent: ctx, started: started, seen: make(map[[sha256.Size]byte]struct{}), failures: make([]int, len(s.engines))}
+	var cancel context.CancelFunc
+	x.ctx, cancel = context.WithTimeout(ctx, s.limits.Time)
+	defer cancel()
+
+	sum, err := x.digest(mail)
+	v.SHA256 = sum
+	switch {
+	case err != nil:
+		x.note(CauseError, err.Error())
+	case !complete:
+		x.note(CauseOversize, fmt.Sprintf("the mail outgrew the spool at %d octets", mail.Size()))
+	case mail.Size() > s.limits.Message:
+		x.note(CauseOversize, fmt.Sprintf("the mail has %d octets, the limit is %d", mail.Size(), s.limits.Message))
+	default:
+		err := x.judgeContent(NewPart("", "", "", mail), sum)
+		if err == nil {
+			err = walkMessage(x, mail, "", 0)
+		}
+		if err != nil && !errors.Is(err, errStop) {
+			x.note(CauseError, fmt.Sprintf("taking the mail apart: %v", err))
+		}
+	}
+	x.conclude(&v)
+	v.Took = time.Since(started)
+	return v
+}
+
+// digest returns the SHA-256 of a content.
+func (x *examination) digest(content *Buffer) (sum [sha256.Size]byte, err error) {
+	h := sha256.New()
+	if _, err := io.Copy(h, content.Reader()); err != nil {
+		return sum, fmt.Errorf("reading back a spooled message: %w", err)
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}

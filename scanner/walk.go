@@ -1,0 +1,222 @@
+package scanner
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"strconv"
+	"strings"
+)
+
+// walk takes one mail apart in a single pass over its lines: multiparts are followed as they come, every leaf is decoded into
+// a Buffer and handed to the examination, and a message inside the message is walked in its turn. The time is linear in the
+// octets read, and those are bounded by the mail and by Limits.Expanded.
+type walk struct {
+	lines *lines
+	exam  *examination
+}
+
+// errStop ends a walk early. The reason has been recorded in the examination.
+var errStop = errors.New("scanner: examination stopped")
+
+// walkMessage walks the message in content. path is the path of the message/rfc822 part it was, "" for the mail itself;
+// depth counts the containers around it.
+//
+// Errors: errStop; those of the content's reader.
+func walkMessage(exam *examination, content *Buffer, path string, depth int) error {
+	w := walk{lines: newLines(content.Reader()), exam: exam}
+	_, err := w.entity(entity{path: path, depth: depth, root: true, kind: "text/plain"})
+	return err
+}
+
+// entity is what is known of a body part before its header is read.
+type entity struct {
+	path  string // see Part.Path; for a root, of the message it is the top of
+	depth int
+	root  bool
+	kind  string // media type where the header names none (RFC 2045 section 5.2, RFC 2046 section 5.1.5)
+}
+
+// child returns the path of the nth part of e, counted from 1.
+func (e entity) child(n int) string {
+	if e.path == "" {
+		return strconv.Itoa(n)
+	}
+	return e.path + "." + strconv.Itoa(n)
+}
+
+// leaf returns the path of e as a leaf: the body of a message that is not a multipart is its part 1.
+func (e entity) leaf() string {
+	if e.root {
+		return e.child(1)
+	}
+	return e.path
+}
+
+// entity reads one entity, header and body, and returns what ended it.
+func (w *walk) entity(e entity) (mark, error) {
+	if err := w.exam.enter(e.depth); err != nil {
+		return mark{}, err
+	}
+	h, ended, m, err := readHeader(w.lines, structure())
+	if err != nil {
+		return mark{}, err
+	}
+	for _, name := range [...]string{"content-type", "content-transfer-encoding"} {
+		if h.ambiguous(name) {
+			w.exam.note(CauseMalformed, "part "+e.leaf()+" has several different "+name+" fields, or an overlong one")
+		}
+	}
+	typ, params := mediaType(h.get("content-type"))
+	if typ == "" {
+		typ = e.kind
+	}
+	if typ == "message/partial" {
+		w.exam.note(CausePartial, "the mail is one piece of a message sent in several (message/partial)")
+	}
+	if strings.HasPrefix(typ, "multipart/") {
+		boundary := strings.TrimRight(params["boundary"], " \t")
+		switch {
+		case ended: // a header and nothing else, as in a report about another mail
+		case boundary == "":
+			w.exam.note(CauseMalformed, "multipart "+e.leaf()+" names no boundary")
+		case len(boundary) > maxBoundary:
+			w.exam.note(CauseMalformed, "multipart "+e.leaf()+" has an overlong boundary")
+		default:
+			return w.multipart(e, typ, boundary)
+		}
+	}
+	return w.leaf(e, typ, params, h, ended, m)
+}
+
+// multipart reads the body of a multipart (RFC 2046 section 5.1). What is before the first boundary and after the last is
+// judged with the whole mail only. A missing closing boundary is common and harmless.
+func (w *walk) multipart(e entity, typ, boundary string) (mark, error) {
+	kind := "text/plain"
+	if typ == "multipart/digest" {
+		kind = "message/rfc822"
+	}
+	level := w.lines.push(boundary)
+	m, err := w.skip()
+	n := 0
+	for ; err == nil && m.level == level && !m.closing; n++ {
+		m, err = w.entity(entity{path: e.child(n + 1), depth: e.depth + 1, kind: kind})
+	}
+	w.lines.pop()
+	if err != nil {
+		return mark{}, err
+	}
+	if n == 0 {
+		w.exam.note(CauseMalformed, "multipart "+e.leaf()+" has no part")
+	}
+	if m.level == level {
+		return w.skip()
+	}
+	return m, nil
+}
+
+// skip passes over text up to the next boundary.
+func (w *walk) skip() (mark, error) {
+	for {
+		if err := w.exam.tick(); err != nil {
+			return mark{}, err
+		}
+		_, _, ok, m, err := w.lines.next()
+		if err != nil || !ok {
+			return m, err
+		}
+	}
+}
+
+// leaf reads the body of anything but a multipart, decodes it, has it judged, and walks it if it is a message.
+func (w *walk) leaf(e entity, typ string, params map[string]string, h header, ended bool, m mark) (mark, error) {
+	enc := transferEncoding(h.get("content-transfer-encoding"))
+	if enc == foreign {
+		w.exam.note(CauseMalformed, "part "+e.leaf()+" has a transfer encoding that is not undone, like uuencode")
+	}
+	content := w.exam.newBuffer()
+	defer content.Close()
+	decoder := newDecoder(enc, content)
+	encoded := int64(0) // octets of the body that are not blank, before decoding
+	if !ended {
+		var err error
+		if m, err = w.body(decoder, &encoded); err != nil {
+			return mark{}, w.exam.spoolError(err)
+		}
+	}
+	if err := decoder.Close(); err != nil {
+		return mark{}, w.exam.spoolError(err)
+	}
+	w.exam.expanded += content.Size()
+	if enc == base64Encoding && encoded > 0 && content.Size() == 0 {
+		w.exam.note(CauseMalformed, "part "+e.leaf()+" says it is base64 and decodes to nothing")
+	}
+	if err := w.exam.judge(NewPart(e.leaf(), fileName(h, params), typ, content)); err != nil {
+		return mark{}, err
+	}
+	switch typ {
+	case "message/rfc822", "message/global", "message/news":
+		if err := walkMessage(w.exam, content, e.leaf(), e.depth+1); err != nil {
+			return mark{}, err
+		}
+	}
+	return m, nil
+}
+
+// body copies the text up to the next boundary to dst. The line end before a boundary belongs to the boundary (RFC 2046
+// section 5.1.1), so a line end is held back until the next line is seen. solid counts the octets that are not blank.
+func (w *walk) body(dst io.Writer, solid *int64) (mark, error) {
+	var held []byte // "", CR, LF or CRLF
+	for {
+		if err := w.exam.tick(); err != nil {
+			return mark{}, err
+		}
+		piece, _, ok, m, err := w.lines.next()
+		if err != nil {
+			return mark{}, err
+		}
+		if !ok {
+			if m.level == atEOF {
+				_, err = dst.Write(held)
+			}
+			return m, err
+		}
+		if string(held) == "\r" && piece[0] == '\n' { // the line end was cut by a piece
+			held = append(held, '\n')
+			continue
+		}
+		if len(held) > 0 {
+			if _, err := dst.Write(held); err != nil {
+				return mark{}, err
+			}
+		}
+		text := bytes.TrimSuffix(piece, []byte("\n"))
+		text = bytes.TrimSuffix(text, []byte("\r"))
+		held = append(held[:0], piece[len(text):]...)
+		*solid += int64(len(bytes.TrimSpace(text)))
+		if _, err := dst.Write(text); err != nil {
+			return mark{}, err
+		}
+	}
+}
+
+// maxName bounds a part's file name, in runes.
+const maxName = 255
+
+// fileName returns the file name a part claims: of its disposition (RFC 2183), else of its type, decoded as RFC 2231 and
+// RFC 2047 say.
+func fileName(h header, typeParams map[string]string) string {
+	name := ""
+	if v := h.get("content-disposition"); v != "" {
+		_, params, err := mime.ParseMediaType(v)
+		if err != nil {
+			params = looseParams(v)
+		}
+		name = params["filename"]
+	}
+	if name == "" {
+		name = typeParams["name"]
+	}
+	return Printable(decodeWords(name), maxName)
+}

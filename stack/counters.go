@@ -1,0 +1,52 @@
+package stack
+
+import "sync/atomic"
+
+// counters are the live form of Counters.
+type counters struct {
+	active, flows                                 atomic.Int64
+	parked, dialled, refused, silent, unreachable atomic.Uint64
+	cookie, unclaimed, notReady, refusedDraining  atomic.Uint64
+	tableFull, malformed, acceptErrors, linkDrops atomic.Uint64
+}
+
+// Counters say what became of intercepted flows since the start.
+type Counters struct {
+	Active          int64  // flows with their handler now
+	Flows           int64  // flows handed to the handler
+	Parked          uint64 // SYNs held back while their server was dialled
+	Dialled         uint64 // servers that accepted
+	Refused         uint64 // servers that refused; their client was refused too
+	Silent          uint64 // servers that stayed silent; so did we
+	Unreachable     uint64 // servers no route or neighbour led to
+	Cookie          uint64 // SYNs given straight to the listener because too many flows were unproven
+	Unclaimed       uint64 // dialled servers whose client never finished its handshake
+	NotReady        uint64 // SYNs left unanswered before Admit
+	RefusedDraining uint64 // SYNs refused while ending
+	TableFull       uint64 // flows turned away because the table was full
+	Malformed       uint64 // punted frames without a whole TCP header
+	AcceptErrors    uint64 // connections that ended before they could be served
+	LinkDrops       uint64 // frames of ours that the device did not take or whose client's MAC was not known
+}
+
+// Counters returns the counters as they are now.
+func (s *Stack) Counters() Counters {
+	c := &s.counters
+	return Counters{
+		Active:          c.active.Load(),
+		Flows:           c.flows.Load(),
+		Parked:          c.parked.Load(),
+		Dialled:         c.dialled.Load(),
+		Refused:         c.refused.Load(),
+		Silent:          c.silent.Load(),
+		Unreachable:     c.unreachable.Load(),
+		Cookie:          c.cookie.Load(),
+		Unclaimed:       c.unclaimed.Load(),
+		NotReady:        c.notReady.Load(),
+		RefusedDraining: c.refusedDraining.Load(),
+		TableFull:       c.tableFull.Load(),
+		Malformed:       c.malformed.Load(),
+		AcceptErrors:    c.acceptErrors.Load(),
+		LinkDrops:       c.linkDrops.Load(),
+	}
+}

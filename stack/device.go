@@ -1,0 +1,187 @@
+package stack
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Offload says how a Device is opened.
+type Offload uint8
+
+const (
+	OffloadAuto Offload = iota // with offload where the kernel allows it, else plain
+	OffloadOn                  // with a virtio-net header, TSO and checksum offload, or not at all
+	OffloadOff                 // plain: one Ethernet frame of at most the MTU per read and write
+)
+
+// maxQueues bounds Config.Queues; the kernel's own bound is 256.
+const maxQueues = 8
+
+// DeviceConfig describes a TAP device. Name is required.
+type DeviceConfig struct {
+	Name    string           // interface name
+	Bridge  string           // bridge to join; empty: the interface's membership is left alone
+	MAC     net.HardwareAddr // the gateway's own; nil: StableMAC(Name)
+	MTU     int              // octets; 0: 1500
+	Queues  int              // 0: one per CPU, at most 8
+	Offload Offload
+}
+
+// Device is an open TAP interface. Its queues are read and written concurrently; Close ends every read with os.ErrClosed.
+type Device struct {
+	name    string
+	mac     net.HardwareAddr
+	mtu     int
+	offload bool
+	queues  []*Queue
+	lock    *net.UnixListener
+}
+
+// StableMAC returns a locally administered unicast address that is always the same for this machine and interface name,
+// so that clients' neighbour caches outlive a restart.
+func StableMAC(name string) net.HardwareAddr {
+	id, err := os.ReadFile("/etc/machine-id")
+	if err != nil {
+		host, _ := os.Hostname() // an empty name still gives a usable address
+		id = []byte(host)
+	}
+	sum := sha256.Sum256(append([]byte("mirrorgw "+name+" "), id...))
+	mac := net.HardwareAddr(sum[:6:6])
+	mac[0] = mac[0]&^1 | 2
+	return mac
+}
+
+// OpenDevice opens the TAP interface cfg describes: an existing one is reused and stays what it was, persistent or not; a
+// missing one is created and vanishes with Close. On error nothing is left behind.
+//
+// Errors: ErrBusy when another process has it open; unix.EPERM without the right to; otherwise what was wrong and how to
+// mend it.
+func OpenDevice(cfg DeviceConfig) (_ *Device, err error) {
+	if cfg.MTU == 0 {
+		cfg.MTU = 1500
+	}
+	if cfg.MAC == nil {
+		cfg.MAC = StableMAC(cfg.Name)
+	}
+	if cfg.Queues <= 0 {
+		cfg.Queues = runtime.NumCPU()
+	}
+	cfg.Queues = min(cfg.Queues, maxQueues)
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("opening device %s: %w", cfg.Name, err)
+		}
+	}()
+
+	if cfg.Name == "" || len(cfg.Name) >= unix.IFNAMSIZ {
+		return nil, fmt.Errorf("the name must have 1 to %d characters", unix.IFNAMSIZ-1)
+	}
+	var bridge netlink.Link
+	if cfg.Bridge != "" {
+		if bridge, err = findBridge(cfg.Bridge); err != nil {
+			return nil, err
+		}
+	}
+	lock, err := lockDevice(cfg.Name)
+	if err != nil {
+		return nil, err
+	}
+	d := &Device{name: cfg.Name, mac: cfg.MAC, mtu: cfg.MTU, lock: lock}
+	defer func() {
+		if err != nil {
+			d.Close()
+		}
+	}()
+
+	found, err := findTAP(cfg.Name)
+	if err != nil {
+		return nil, err
+	}
+	if found.exists && !found.multiQueue {
+		cfg.Queues = 1 // the kernel refuses a second queue, and the multi-queue flag with it
+	}
+	if err := d.openQueues(cfg, found); err != nil {
+		return nil, err
+	}
+	if err := d.configureLink(bridge); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// openQueues opens cfg.Queues queues in the way cfg.Offload asks for.
+func (d *Device) openQueues(cfg DeviceConfig, found tap) error {
+	multiQueue := !found.exists || found.multiQueue
+	if cfg.Offload != OffloadOff {
+		err := d.openEach(cfg.Queues, func() (*Queue, error) { return openOffloadQueue(cfg.Name, multiQueue) })
+		if err == nil {
+			d.offload = true
+			return nil
+		}
+		if cfg.Offload == OffloadOn || !errors.Is(err, errOffloadRefused) {
+			return err
+		}
+	}
+	return d.openEach(cfg.Queues, func() (*Queue, error) { return openPlainQueue(cfg.Name, multiQueue, found.persistent) })
+}
+
+// openEach opens n queues with open, or none.
+func (d *Device) openEach(n int, open func() (*Queue, error)) error {
+	for range n {
+		q, err := open()
+		if err != nil {
+			for _, q := range d.queues {
+				q.close()
+			}
+			d.queues = nil
+			return explain(err)
+		}
+		d.queues = append(d.queues, q)
+	}
+	return nil
+}
+
+// explain adds to an error of the kernel what a person can do about it.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%w: run as root, or as the owner of a persistent TAP", err)
+	case errors.Is(err, unix.EBUSY):
+		return fmt.Errorf("%w (%w)", ErrBusy, err)
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV):
+		return fmt.Errorf("%w: the kernel's tun driver is missing: modprobe tun", err)
+	}
+	return err
+}
+
+// Name returns the interface's name.
+func (d *Device) Name() string { return d.name }
+
+// MAC returns the gateway's own address, which is not the interface's: see configureLink.
+func (d *Device) MAC() net.HardwareAddr { return d.mac }
+
+// MTU returns the largest packet in octets, Ethernet header not counted.
+func (d *Device) MTU() int { return d.mtu }
+
+// Offload says whether frames carry a virtio-net header with checksum and segmentation offload.
+func (d *Device) Offload() bool { return d.offload }
+
+// Queues returns the device's queues. They belong to the device.
+func (d *Device) Queues() []*Queue { return d.queues }
+
+// Close ends every read with os.ErrClosed and gives the interface back.
+func (d *Device) Close() error {
+	var errs []error
+	for _, q := range d.queues {
+		errs = append(errs, q.close())
+	}
+	errs = append(errs, d.lock.Close())
+	return errors.Join(errs...)
+}

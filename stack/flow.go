@@ -1,0 +1,268 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+)
+
+// Flow is one intercepted TCP flow. Client's remote address is the workstation's and its local one the server's; Server's
+// local address is the gateway's. Both have CloseWrite, and SetLinger(0) for a Close that resets.
+type Flow struct {
+	Client net.Conn
+	Server net.Conn
+}
+
+// Bounds of the flow table.
+const (
+	// maxFlows bounds all flows in the table. At it SYNs of new ones stay unanswered.
+	maxFlows = 8192
+	// maxUnproven bounds the flows whose client has not yet proven its address: parked, or dialled and not accepted.
+	// Counting both keeps a flood of forged SYNs from becoming connects on a real server. Beyond it SYNs go straight in
+	// and the listener's cookies prove the client before the server is dialled.
+	maxUnproven = 256
+	// claimTimeout is how long a dialled server waits for the client's side of the handshake.
+	claimTimeout = 20 * time.Second
+)
+
+// flowKey is the 4-tuple of a flow.
+type flowKey struct {
+	client, server netip.AddrPort
+}
+
+// flowState is how far a flow has come.
+type flowState uint8
+
+const (
+	parked  flowState = iota // the SYN is held while the server is dialled; its repetitions are absorbed
+	offered                  // the server is connected and the SYN with netstack
+	live                     // the client has shaken hands
+)
+
+// flow is an entry of the flow table. Its fields are guarded by flowTable.mu, but for what the state says is constant.
+type flow struct {
+	key    flowKey
+	state  flowState
+	syn    []byte      // the parked frame
+	client *conn       // set when live
+	server *conn       // set when offered, or when live and dialled
+	claim  tcpip.Timer // set when offered: ends an unclaimed flow
+}
+
+// flowTable holds every intercepted flow from its first SYN to the end of its handler.
+type flowTable struct {
+	mu       sync.Mutex
+	flows    map[flowKey]*flow // guarded by mu
+	unproven int               // flows parked or offered; guarded by mu
+
+	running sync.WaitGroup // dials and handlers
+}
+
+func (t *flowTable) init() { t.flows = make(map[flowKey]*flow) }
+
+// remove takes f out, unless another flow has its place by now.
+func (t *flowTable) removeLocked(f *flow) {
+	if f.state != live {
+		t.unproven--
+	}
+	if t.flows[f.key] == f {
+		delete(t.flows, f.key)
+	}
+}
+
+// refuseNew runs set, after which park and claimed must admit no flow, and ends those that are not live yet.
+func (t *flowTable) refuseNew(set func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	set()
+	for _, f := range t.flows {
+		if f.state == offered {
+			f.claim.Stop()
+			t.removeLocked(f)
+			f.server.reset()
+		}
+	}
+}
+
+// reset ends every live flow and returns how many there were.
+func (t *flowTable) reset() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := 0
+	for _, f := range t.flows {
+		if f.state != live {
+			continue // its dial ends by itself
+		}
+		n++
+		f.client.reset()
+		if f.server != nil {
+			f.server.reset()
+		}
+	}
+	return n
+}
+
+// park looks at a frame from a client to an intercepted server and reports whether it has dealt with it; otherwise the
+// frame goes to netstack. It holds the SYN of a new flow back and dials.
+func (s *Stack) park(frame []byte) bool {
+	seg, ok := parseSegment(frame)
+	if !ok {
+		s.counters.malformed.Add(1)
+		return true
+	}
+	if !seg.isSYN() {
+		return false
+	}
+	t := &s.flows
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f := t.flows[seg.key]; f != nil {
+		return f.state == parked
+	}
+	switch s.admission.Load() {
+	case notReady:
+		s.counters.notReady.Add(1)
+		return true
+	case draining:
+		s.counters.refusedDraining.Add(1)
+		s.refuse(frame)
+		return true
+	}
+	if len(t.flows) >= maxFlows {
+		s.counters.tableFull.Add(1)
+		return true
+	}
+	if t.unproven >= maxUnproven {
+		s.counters.cookie.Add(1)
+		return false
+	}
+	f := &flow{key: seg.key, state: parked, syn: append([]byte(nil), frame...)}
+	t.flows[f.key] = f
+	t.unproven++
+	s.counters.parked.Add(1)
+	t.running.Go(func() { s.dialParked(f) }) // ends with the dial, at the latest after DialTimeout
+	return true
+}
+
+// dialParked dials the server of a parked flow and tells the client what came of it: the handshake, a refusal, or nothing.
+func (s *Stack) dialParked(f *flow) {
+	server, err := s.dial(f.key.server)
+	t := &s.flows
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case err != nil:
+		t.removeLocked(f)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			s.refuse(f.syn)
+		}
+		return
+	case t.flows[f.key] != f || s.admission.Load() == draining: // accepted meanwhile by a cookie from before, or too late
+		t.removeLocked(f)
+		server.reset()
+		return
+	}
+	f.state, f.server = offered, server
+	f.claim = s.cfg.Clock.AfterFunc(claimTimeout, func() { s.unclaimed(f) })
+	syn := f.syn
+	f.syn = nil
+	s.intercept.deliver(syn)
+}
+
+// unclaimed ends a flow whose client never finished its handshake.
+func (s *Stack) unclaimed(f *flow) {
+	t := &s.flows
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f.state != offered || t.flows[f.key] != f {
+		return
+	}
+	s.counters.unclaimed.Add(1)
+	t.removeLocked(f)
+	f.server.reset()
+}
+
+// dial connects to server from the gateway's own address.
+//
+// Errors: syscall.ECONNREFUSED when it refused; anything else means it stayed silent or is out of reach.
+func (s *Stack) dial(server netip.AddrPort) (*conn, error) {
+	ctx, cancel := context.WithCancel(s.dialing)
+	defer cancel()
+	defer s.cfg.Clock.AfterFunc(s.cfg.DialTimeout, cancel).Stop()
+	c, err := s.connect(ctx, server)
+	switch {
+	case err == nil:
+		s.counters.dialled.Add(1)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		s.counters.refused.Add(1)
+	case errors.Is(err, context.Canceled):
+		s.counters.silent.Add(1)
+	default:
+		s.counters.unreachable.Add(1)
+		s.cfg.Log.Debug("server out of reach", "server", server, "error", err)
+	}
+	return c, err
+}
+
+// claimed pairs an accepted connection with its dialled server and has the flow served.
+func (s *Stack) claimed(ctx context.Context, key flowKey, client *conn) {
+	t := &s.flows
+	t.mu.Lock()
+	f := t.flows[key]
+	switch {
+	case s.admission.Load() == draining:
+		t.mu.Unlock()
+		client.reset()
+		return
+	case f != nil && f.state == offered:
+		f.claim.Stop()
+		t.unproven--
+		f.state, f.client = live, client
+	case f == nil && len(t.flows) >= maxFlows:
+		t.mu.Unlock()
+		s.counters.tableFull.Add(1)
+		client.reset()
+		return
+	default: // proven by a cookie, the server not dialled yet
+		f = &flow{key: key, state: live, client: client}
+		t.flows[key] = f
+	}
+	s.counters.active.Add(1)
+	s.counters.flows.Add(1)
+	t.running.Go(func() { s.serve(ctx, f) }) // ends with the handler
+	t.mu.Unlock()
+}
+
+// serve dials the server of f if that has not been done, and hands f to the handler.
+func (s *Stack) serve(ctx context.Context, f *flow) {
+	t := &s.flows
+	defer func() {
+		t.mu.Lock()
+		t.removeLocked(f)
+		t.mu.Unlock()
+		s.counters.active.Add(-1)
+	}()
+	if f.server == nil {
+		server, err := s.dial(f.key.server)
+		if err != nil {
+			f.client.reset() // too late to look refused or silent
+			return
+		}
+		t.mu.Lock()
+		f.server = server
+		t.mu.Unlock()
+	}
+	s.cfg.Handler.ServeFlow(ctx, Flow{Client: f.client, Server: f.server})
+	_ = f.client.Close() // never fails, like the next
+	_ = f.server.Close()
+	if ctx.Err() != nil { // the netstack goes next, and with it what it still holds
+		f.client.flush(s.cfg.Clock)
+		f.server.flush(s.cfg.Clock)
+	}
+}
