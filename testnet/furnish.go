@@ -9,7 +9,7 @@ import (
 
 // Furnish starts what a user needs to play with a lab, all as processes that outlive the caller's: dovecot with alice's
 // mailbox (clean and infected mails), a web server, and the gateway. The web server is "BINARY lab serve NAME", which must
-// call Lab.ServeWeb.
+// call Lab.ServeWeb. When it fails, what it started ends with the lab.
 func (l *Lab) Furnish(ctx context.Context, binary string) error {
 	mails := append(CleanMails(1), EICAR())
 	switch m, err := ClamTestFile(); {

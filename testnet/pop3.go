@@ -133,7 +133,7 @@ func (s pop3Session) multiline() ([]byte, error) {
 		case atLineStart && string(piece) == ".\r\n":
 			return data.Bytes(), nil
 		default:
-			atLineStart = true
+			atLineStart = bytes.HasSuffix(data.Bytes(), []byte("\r\n"))
 		}
 	}
 }
