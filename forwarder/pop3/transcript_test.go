@@ -1,6 +1,7 @@
 package pop3
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -258,20 +259,22 @@ func newStage(t *testing.T, tr transcript, mode string) *stage {
 		}
 	}
 	cfg.Judge = judge
-	return open(t, cfg, judge, mode)
-}
-
-// open starts a session.
-func open(t *testing.T, cfg Config, judge *clerk, mode string) *stage {
 	relay, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := &stage{t: t, mode: mode, relay: relay, judge: judge, result: make(chan error, 1)}
+	st := open(t.Context(), t, relay)
+	st.mode, st.judge = mode, judge
+	return st
+}
+
+// open starts a session.
+func open(ctx context.Context, t *testing.T, relay *Relay) *stage {
+	st := &stage{t: t, relay: relay, result: make(chan error, 1)}
 	clientEnd, forClient := newConns("192.168.1.17:1031", "203.0.113.5:110")
 	forServer, serverEnd := newConns("192.168.1.2:40000", "203.0.113.5:110")
 	st.client, st.server = newParty(clientEnd), newParty(serverEnd)
-	go func() { st.result <- relay.Serve(t.Context(), forClient, forServer) }()
+	go func() { st.result <- relay.Serve(ctx, forClient, forServer) }()
 	return st
 }
 
