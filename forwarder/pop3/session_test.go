@@ -103,6 +103,22 @@ func TestPanicEndsOneSession(t *testing.T) {
 	})
 }
 
+// What was answered before a message is not kept back while the message is judged, also when server and client
+// pipelined both.
+func TestRepliesLeaveBeforeJudgement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		verdict := make(chan struct{})
+		st := openWith(t.Context(), t, Config{Judge: &clerk{hook: func(context.Context) { <-verdict }}})
+		st.send(st.server, "+OK ready\r\n")
+		st.send(st.client, "NOOP\r\nRETR 1\r\nNOOP\r\n")
+		st.send(st.server, "+OK noop\r\n+OK\r\nmail\r\n.\r\n+OK\r\n")
+		st.got("client", st.client, "+OK ready\r\n+OK noop\r\n")
+		close(verdict)
+		st.got("client", st.client, "+OK ready\r\n+OK noop\r\n+OK\r\nmail\r\n.\r\n+OK\r\n")
+		st.close()
+	})
+}
+
 // REQUIREMENTS C12: a message in progress may finish, no command is taken any more, nothing is sent to the server.
 func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -153,7 +153,8 @@ func TestTranscriptsAreThere(t *testing.T) {
 		p17-order p18-pipeline p19-quit p19-quit-half-close p20-rset p21-client-gone p23-replace p24-sizes p25-tag p26-top-zero
 		p26-top-zero-body p26-top-lines p26-top-notice p27-too-large p27-too-large-tag p27-too-large-cut p30-uidl p31-dele-withheld
 		p32-retry p33-notice p35-last-xtnd p37-half-close p37-reset-client p37-reset-server p38-autologout p38-login p40-silent
-		session-bad-commands session-long-command session-malformed session-unsolicited session-after-quit session-silence`)
+		session-bad-commands session-long-command session-malformed session-unsolicited session-after-quit session-silence
+		session-bad-sasl`)
 	paths, err := filepath.Glob("testdata/*.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +172,9 @@ func TestTranscriptsAreThere(t *testing.T) {
 			t.Errorf("testdata/%s.txt is missing", name)
 		}
 		delete(there, name)
+	}
+	if found, _ := filepath.Glob("testdata/fuzz/*/*"); len(found) == 0 {
+		t.Error("the inputs that fuzzing has found are missing")
 	}
 	for _, name := range slices.Sorted(maps.Keys(there)) {
 		t.Errorf("testdata/%s.txt is not in the list of this test", name)
