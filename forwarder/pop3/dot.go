@@ -31,6 +31,7 @@ const (
 	lineStart  frameState = iota
 	afterDot              // a dot at the start of a line is held back
 	afterDotCR            // a dot and CR are held back
+	owesCR                // the CR of those is still to be handed on
 	inLine
 )
 
@@ -67,10 +68,11 @@ func (f *framer) feed(p []byte, out sink) (n int, done bool, err error) {
 				f.end = []byte(".\r\n")
 				return n + 1, true, nil
 			}
+			f.state = owesCR
+			err = out.dot()
+		case owesCR: // a step of its own, since out may fail at the dot and reading goes on with another
 			f.state, f.cr = inLine, true
-			if err = out.dot(); err == nil {
-				err = out.text(dotCR)
-			}
+			err = out.text(dotCR)
 		case inLine:
 			end := f.lines(p[n:])
 			err = out.text(p[n : n+end])

@@ -34,7 +34,7 @@ func (s *session) pumpReplies() error {
 			err = s.answer(p)
 		}
 		// What comes next, if not already here, may take long: nothing is kept from the client meanwhile.
-		if err != nil || len(s.queue.entries) == 0 || s.replies.Buffered() == 0 {
+		if err != nil || len(s.queue.entries) == 0 || s.watching || s.replies.Buffered() == 0 {
 			if ferr := s.flush(); err == nil && !s.quitSent.Load() {
 				err = ferr
 			}
