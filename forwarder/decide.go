@@ -7,10 +7,9 @@ type decision struct {
 	fate   fate
 	reason Reason // of a drop
 
-	// The next hop of a frame to be forwarded, or the neighbour that this drop or punt is about.
-	station netip.Addr
-	mac     mac
-	answer  bool // punt: the frame tells where station is, as an answer to a request of ours
+	mac     mac        // forward: of the next hop; punt: of station
+	station netip.Addr // the neighbour that a drop or punt is about
+	answer  bool       // punt: the frame tells where station is, as an answer to a request of ours
 }
 
 func dropped(r Reason) decision { return decision{reason: r} }
@@ -141,7 +140,6 @@ func (f *Forwarder) decideForward(p *packet) decision {
 	hop := decision{fate: forward, mac: routerMAC}
 	if onLink {
 		hop.mac, known = f.neighbours.lookup(p.to)
-		hop.station = p.to
 	}
 	switch {
 	case !known && onLink:

@@ -171,6 +171,7 @@ func TestDirections(t *testing.T) {
 		bad("router to router, IPv4", udp(t, routerMAC, "198.51.100.1", server4), PingPong),
 		bad("router to router, IPv6", udp(t, routerMAC, "2001:db8:1::1", server6), PingPong),
 		bad("back to the station it came from", udp(t, stationMAC, client4, station4), PingPong),
+		bad("router to router, TTL spent", ttl(udp(t, routerMAC, "198.51.100.1", server4), 1), PingPong),
 		bad("mail from the router", syn(t, routerMAC, "198.51.100.1", server4, 110), PingPong),
 		ok("mail from outside to the LAN", syn(t, routerMAC, "198.51.100.1", station4, 110), forward),
 		bad("mail with a foreign source", syn(t, clientMAC, "198.51.100.1", server4, 110), Spoofed),
@@ -280,6 +281,18 @@ func TestRuleOrder(t *testing.T) {
 	})
 }
 
+// Requirement E1 holds for any rule: from the router's MAC nothing is intercepted.
+func TestRouterIsNoClient(t *testing.T) {
+	c := testConfig()
+	c.Intercept[0].Clients = prefixes("0.0.0.0/0", "::/0")
+	g := newGateway(t, c)
+	learn(t, g, station4, stationMAC)
+	check(t, g, []row{
+		ok("from outside", syn(t, routerMAC, server4, station4, 110), forward),
+		ok("from the LAN", syn(t, clientMAC, client4, server4, 110), puntIntercept),
+	})
+}
+
 // chain returns a TCP SYN, or what its port says, over IPv6 behind extension headers. Each header is its type and its
 // content after the next-header octet.
 func chain(t testing.TB, last byte, headers ...[]byte) []byte {
@@ -332,6 +345,7 @@ func TestHeaderChains(t *testing.T) {
 		bad("first fragment of TCP behind options", chain(t, protoTCP, hop, first, dest), TCPFragment),
 		bad("later fragment of TCP", chain(t, protoTCP, later), TCPFragment),
 		bad("later fragment that goes on with options", chain(t, protoDest, later), HeaderChain),
+		bad("later fragment that looks like options and UDP", chain(t, protoUDP, later, dest), HeaderChain),
 		bad("fragment in a fragment", chain(t, protoTCP, first, later), HeaderChain),
 		bad("header beyond the packet", chain(t, protoTCP, tooLong), HeaderChain),
 		bad("header cut off", truncated, HeaderChain),

@@ -189,6 +189,27 @@ func TestErrorsAreLimited(t *testing.T) {
 	}
 }
 
+// Errors about the packets of one batch leave together, each about its own; a batch earns a bounded number.
+func TestErrorsOfOneBatch(t *testing.T) {
+	g := newGateway(t, testConfig())
+	var frames [][]byte
+	for i := range errorsInBatch + 4 {
+		frames = append(frames, ttl(udp(t, clientMAC, fmt.Sprintf("192.168.1.%d", 100+i), server4), 1))
+	}
+	g.handle(frames...)
+	if len(g.port.sent) != errorsInBatch {
+		t.Fatalf("%d errors sent", len(g.port.sent))
+	}
+	for i, b := range g.port.sent {
+		checkError(t, b, frames[i], gateway4, fmt.Sprintf("192.168.1.%d", 100+i), clientMAC, timeExceeded4, ipv4Len+icmpLen+len(frames[i])-l3)
+	}
+	c := g.Counters()
+	balanced(t, c)
+	if c.ICMPErrorsSuppressed != 4 {
+		t.Errorf("%d suppressed", c.ICMPErrorsSuppressed)
+	}
+}
+
 // The overall limits hold for any number of targets, and the table of these is bounded.
 func TestErrorLimitOverall(t *testing.T) {
 	l := newErrorLimit()

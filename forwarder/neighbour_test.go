@@ -246,9 +246,13 @@ func TestOnLinkNeighbour(t *testing.T) {
 		g.after(20 * time.Second)
 		g.handle(frame, answerARP(router4, routerMAC), answerND(router6, routerMAC))
 		g.after(10 * time.Second)
+		g.handle(answerARP(station4, clientMAC)) // asked, but not this station
 		g.handle(answerARP(station4, stationMAC), answerARP(router4, routerMAC), answerND(router6, routerMAC))
 		if f, r := g.outcome(frame); f != forward {
 			t.Fatalf("fate %d, reason %v", f, r)
+		}
+		if m, _ := g.neighbours.lookup(addr(station4)); m != stationMAC {
+			t.Fatalf("station at %x", m)
 		}
 	}
 	g.after(forgetAfter + time.Second)

@@ -28,7 +28,6 @@ const (
 	dataValid     = 2 // the transport checksum was verified
 	gsoNone       = 0
 	gsoTCPv4      = 1
-	gsoUDP        = 3 // UDP fragmentation
 	gsoTCPv6      = 4
 	gsoUDPL4      = 5 // UDP segmentation
 	gsoECN        = 0x80
@@ -253,6 +252,7 @@ func (p *packet) wireSize() int {
 		}
 	case gsoUDPL4:
 		headers += udpLen
+	default: // UDP fragmentation, whose pieces have no header but IP's
 	}
 	return min(whole, headers+int(binary.LittleEndian.Uint16(p.raw[4:])))
 }

@@ -192,7 +192,7 @@ func (s *Stack) unclaimed(f *flow) {
 //
 // Errors: syscall.ECONNREFUSED when it refused; anything else means it stayed silent or is out of reach.
 func (s *Stack) dial(server netip.AddrPort) (*conn, error) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(s.dialing)
 	defer cancel()
 	defer s.cfg.Clock.AfterFunc(s.cfg.DialTimeout, cancel).Stop()
 	c, err := s.connect(ctx, server)

@@ -83,6 +83,9 @@ type Stack struct {
 	flows     flowTable
 	counters  counters
 	admission atomic.Int32
+
+	dialing     context.Context // ends when draining begins: no dial outlives the wish for its flow
+	stopDialing context.CancelFunc
 }
 
 // The states of Stack.admission.
@@ -111,6 +114,7 @@ func New(cfg Config) (*Stack, error) {
 	}
 
 	s := &Stack{cfg: cfg}
+	s.dialing, s.stopDialing = context.WithCancel(context.Background())
 	s.flows.init()
 	s.own = newNIC(cfg, nil, &s.counters.linkDrops)
 	s.intercept = newNIC(cfg, cfg.Neighbours, &s.counters.linkDrops)
@@ -278,6 +282,7 @@ func (s *Stack) Run(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("listening for intercepted flows to port %d: %w", port, err)
 			}
+			s.counters.listeners.Add(1)
 			accepting.Go(func() { // ends with ctx
 				defer l.ep.Close()
 				s.accept(ctx, l)
@@ -292,6 +297,7 @@ func (s *Stack) Run(ctx context.Context) error {
 // drain refuses new flows and waits for the running ones, Config.Drain at most.
 func (s *Stack) drain() {
 	s.flows.refuseNew(func() { s.admission.Store(draining) })
+	s.stopDialing()
 	done := make(chan struct{})
 	go func() { // ends with the last flow, which reset makes sure of
 		s.flows.running.Wait()

@@ -70,7 +70,7 @@ func TestFurnish(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := run(t, l.Client, "curl", "-sSf", "http://198.51.100.80"); strings.TrimSpace(got) != testnet.NATIPv4.String() {
+	if got := run(t, l.Client, "curl", "-sSf", "--max-time", "10", "http://198.51.100.80"); strings.TrimSpace(got) != testnet.NATIPv4.String() {
 		t.Errorf("web server saw %q", got)
 	}
 	mails, err := l.Client.FetchAll(t.Context(), netip.AddrPortFrom(testnet.MailIPv4, 110), "alice")
@@ -88,7 +88,7 @@ func TestDemoTellsAMirrorFromARouter(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, progress bytes.Buffer
-	name := uniqueName()
+	name := uniqueName(t)
 	err := testnet.Demo(t.Context(), testnet.DemoConfig{Name: name, Binary: binary, Out: &out, Progress: &progress})
 	if errors.Is(err, testnet.ErrUnable) {
 		t.Skip(err)
@@ -121,7 +121,7 @@ func TestDemoInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, after := range []time.Duration{0, 50 * time.Millisecond, 600 * time.Millisecond, 1500 * time.Millisecond} {
-		name := uniqueName()
+		name := uniqueName(t)
 		ctx, cancel := context.WithTimeout(t.Context(), after)
 		err := testnet.Demo(ctx, testnet.DemoConfig{Name: name, Binary: binary, Out: new(bytes.Buffer)})
 		cancel()

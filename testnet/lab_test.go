@@ -104,7 +104,7 @@ func TestUpThatFailsLeavesNothing(t *testing.T) {
 	needLab(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Millisecond) // in the middle of it, or before
 	defer cancel()
-	cancelled, crashed := uniqueName(), uniqueName()
+	cancelled, crashed := uniqueName(t), uniqueName(t)
 	l, err := testnet.Up(ctx, testnet.Config{Name: cancelled})
 	if err == nil {
 		t.Fatalf("up in 15 ms, down: %v", l.Down(t.Context()))
@@ -184,7 +184,7 @@ func TestLabWeb(t *testing.T) {
 		"http://198.51.100.80":      testnet.NATIPv4.String(), // the router's NAT
 		"http://[2001:db8:100::80]": testnet.ClientIPv6.String(),
 	} {
-		if got := run(t, l.Client, "curl", "-sSf", url); strings.TrimSpace(got) != seen {
+		if got := run(t, l.Client, "curl", "-sSf", "--max-time", "10", url); strings.TrimSpace(got) != seen {
 			t.Errorf("%s saw %q, want %s", url, got, seen)
 		}
 		const size = 2 << 20
@@ -192,7 +192,7 @@ func TestLabWeb(t *testing.T) {
 		if _, err := want.ReadFrom(testnet.WebBody(size)); err != nil {
 			t.Fatal(err)
 		}
-		if got := run(t, l.Client, "curl", "-sSf", url+"/random/2097152"); got != want.String() {
+		if got := run(t, l.Client, "curl", "-sSf", "--max-time", "10", url+"/random/2097152"); got != want.String() {
 			t.Errorf("%s: %d octets, not those expected", url, len(got))
 		}
 		if got := run(t, l.Client, "sh", "-c", "curl -sSf "+url+"/random/100000 | curl -sSf --data-binary @- "+url+"/sum"); got != sha256Hex(testnet.WebBody(100000))+"\n" {
@@ -297,8 +297,17 @@ func TestGatewayThatEnds(t *testing.T) {
 	}
 }
 
-// uniqueName is a lab's name that no other run of these tests on this machine has.
-func uniqueName() string { return fmt.Sprintf("t%08x", rand.Uint32()) }
+// uniqueName is a lab's name that no other run of these tests on this machine has. What a failed test leaves under it goes
+// with the test.
+func uniqueName(t *testing.T) string {
+	name := fmt.Sprintf("t%08x", rand.Uint32())
+	t.Cleanup(func() {
+		if err := testnet.Down(context.Background(), name); err != nil {
+			t.Error(err)
+		}
+	})
+	return name
+}
 
 // needLab skips the test where no lab can be.
 func needLab(t *testing.T) {

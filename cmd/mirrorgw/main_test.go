@@ -14,12 +14,19 @@ import (
 	"mirrorgw/cmd/mirrorgw/control"
 )
 
-// asMain makes the test binary be the program, with a gateway that only waits: for what needs a process, signals above all.
-const asMain = "MIRRORGW_TEST_AS_MAIN"
+// asMain makes the test binary be the program, for what needs a process. With the value wholeGateway it is the product; with
+// any other its gateway only waits, which is enough for signals.
+const (
+	asMain       = "MIRRORGW_TEST_AS_MAIN"
+	wholeGateway = "whole"
+)
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asMain) != "" {
+	if mode := os.Getenv(asMain); mode != "" {
 		p := &program{args: os.Args, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, rooms: rooms{newGateway: newIdle}}
+		if mode == wholeGateway {
+			p.rooms = builtIn()
+		}
 		ctx, stop := untilSignal(context.Background())
 		code := p.main(ctx)
 		stop()

@@ -15,10 +15,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/control"
 )
+
+// patience bounds the wait for what another process or the kernel does.
+const patience = 20 * time.Second
 
 // serving runs `run` with gateway g until the test is over or end is called, which returns how it went. lines are its log.
 func serving(t *testing.T, g *idle, socket string) (lines *bufio.Scanner, end func() error) {
@@ -85,6 +89,7 @@ func TestServeTellsTheServiceManager(t *testing.T) {
 
 func datagram(t *testing.T, c *net.UnixConn) string {
 	t.Helper()
+	c.SetReadDeadline(time.Now().Add(patience))
 	b := make([]byte, 64)
 	n, err := c.Read(b)
 	if err != nil {
@@ -262,7 +267,9 @@ func TestStatusOfAnUnhealthyGateway(t *testing.T) {
 func TestSignals(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, "m.yaml", valid(dir))
-	cmd := exec.Command(os.Args[0], "run", "-c", file)
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // kills it at the latest
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "run", "-c", file)
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "NOTIFY_SOCKET=") }), asMain+"=1")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -271,7 +278,6 @@ func TestSignals(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill() })
 	lines := bufio.NewScanner(stderr)
 	await(t, lines, "msg=ready ")
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {

@@ -127,26 +127,43 @@ func TestOtherThingsAtThePathAreLeftAlone(t *testing.T) {
 func TestOfTwoStartersOneWins(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ctl")
 	const starters = 8
-	servers, failed := make(chan *Server, starters), make(chan error, starters)
+	type outcome struct {
+		server *Server
+		err    error
+	}
+	outcomes := make(chan outcome, starters)
 	for range starters {
-		go func() {
-			if s, err := Listen(path, discard()); err != nil {
-				failed <- err
-			} else {
-				servers <- s
-			}
+		go func() { // ends with Listen, which waits for nobody
+			s, err := Listen(path, discard())
+			outcomes <- outcome{s, err}
 		}()
 	}
-	for range starters - 1 {
-		if err := <-failed; err == nil {
-			t.Error("an error is nil")
+	var won []*Server
+	for range starters {
+		if o := <-outcomes; o.err == nil {
+			won = append(won, o.server)
+			defer o.server.Close()
 		}
 	}
-	s := <-servers
-	defer s.Close()
-	if inode, err := inodeOf(path); err != nil || inode != s.inode {
-		t.Errorf("the socket in place is %d, want %d (%v)", inode, s.inode, err)
+	if len(won) != 1 {
+		t.Fatalf("%d of %d starters won", len(won), starters)
 	}
+	if inode, err := inodeOf(path); err != nil || inode != won[0].inode {
+		t.Errorf("the socket in place is %d, want %d (%v)", inode, won[0].inode, err)
+	}
+}
+
+func TestAStarterWaitsForNoOther(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ctl")
+	unlock, err := lockFolder(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(path, discard()); err == nil || !strings.Contains(err.Error(), "another gateway is starting here") {
+		t.Errorf("got %v", err)
+	}
+	unlock()
+	start(t, path, func() Status { return Status{} })
 }
 
 func TestASuccessorsSocketIsNotRemoved(t *testing.T) {

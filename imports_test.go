@@ -1,0 +1,353 @@
+// Package mirrorgw_test holds what is true of the module as a whole: which package may know which.
+package mirrorgw_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// room is one package and what it may import beside the standard library.
+type room struct {
+	dir   string   // below the module's root; may end in /* for each folder in it
+	uses  []permit // in every file
+	tests []permit // in _test.go files too
+}
+
+// permit allows an import path, or with a final /... all below it.
+type permit struct {
+	path string
+	why  string
+	in   string // only in files whose name begins with this; empty: in all
+}
+
+const (
+	gvisor  = "gvisor.dev/gvisor/pkg/"
+	netlink = "github.com/vishvananda/netlink"
+	netns   = "github.com/vishvananda/netns"
+	packets = "github.com/google/gopacket/..."
+	system  = "golang.org/x/sys/unix"
+	goleak  = "go.uber.org/goleak"
+)
+
+// rooms is the table. Arrows point one way: cmd knows all; stack and forwarder do not know each other, so that each can be
+// tested and replaced alone; relays know the scanner and no netstack; testnet is for tests, tools and the lab command.
+var rooms = []room{
+	{
+		dir: ".",
+		tests: []permit{
+			{path: "mirrorgw/...", why: "tests of the whole may plug everything together, as cmd does"},
+			{path: packets, why: "frames are looked at with other eyes than ours"},
+		},
+	},
+	{
+		dir: "cmd/mirrorgw",
+		uses: []permit{
+			{path: "mirrorgw/cmd/mirrorgw/...", why: "its own parts"},
+			{path: "mirrorgw/stack", why: "plugged together here"},
+			{path: "mirrorgw/forwarder/...", why: "plugged together here"},
+			{path: "mirrorgw/scanner/...", why: "plugged together here"},
+			{path: "mirrorgw/testnet", in: "lab", why: "`lab` builds the test network for users; nothing else at run time may depend on it"},
+			{path: "github.com/urfave/cli/v2", why: "command line"},
+			{path: system, why: "access(2), and what else the standard library lacks"},
+		},
+		tests: []permit{
+			{path: "mirrorgw/testnet", why: "the binary is tested in the lab"},
+			{path: goleak, why: "what ends has ended"},
+		},
+	},
+	{
+		dir: "cmd/mirrorgw/config",
+		uses: []permit{
+			{path: "go.yaml.in/yaml/v3", why: "the configuration is YAML"},
+			{path: "mirrorgw/scanner", why: "causes, actions and the spool are configured in its own types"},
+		},
+	},
+	{
+		dir:  "cmd/mirrorgw/control",
+		uses: []permit{{path: system, why: "flock(2) and inodes"}},
+	},
+	{
+		dir: "stack",
+		uses: []permit{
+			{path: gvisor + "...", why: "it owns the netstack"},
+			{path: "github.com/songgao/water", why: "opens a plain TAP where the virtio header is refused"},
+			{path: netlink, why: "sets up the device and the bridge"},
+			{path: system, why: "ioctl(2), readv(2) and friends on the device"},
+			{path: "golang.org/x/time/rate", why: "bounds on what a flood may cause"},
+		},
+		tests: []permit{
+			{path: "mirrorgw/stack", why: "tests from outside see the public names only"},
+			{path: "mirrorgw/testnet", why: "hosts on both sides of the device"},
+			{path: packets, why: "a second opinion on frames; too slow and lax for the path of a frame"},
+			{path: netns, why: "a real TAP in a namespace of its own"},
+			{path: goleak, why: "what ends has ended"},
+		},
+	},
+	{
+		dir: "forwarder",
+		uses: []permit{
+			{path: gvisor + "tcpip/header", why: "views on headers, after our own length checks"},
+			{path: gvisor + "tcpip/checksum", why: "the sums of ICMP errors"},
+			{path: "golang.org/x/time/rate", why: "ICMP errors are rate-limited, RFC 1812 section 4.3.2.8"},
+		},
+		tests: []permit{
+			{path: "mirrorgw/forwarder", why: "tests from outside see the public names only"},
+			{path: "mirrorgw/testnet", why: "hosts on both sides"},
+			{path: packets, why: "a second opinion on frames; too slow and lax for the path of a frame"},
+			{path: gvisor + "...", why: "a second opinion on headers"},
+			{path: goleak, why: "what ends has ended"},
+		},
+	},
+	{
+		dir:  "forwarder/pop3",
+		uses: []permit{{path: "mirrorgw/scanner", why: "a retrieved mail is judged; what carries the session is only a net.Conn"}},
+		tests: []permit{
+			{path: "mirrorgw/forwarder/pop3", why: "tests from outside see the public names only"},
+			{path: goleak, why: "what ends has ended"},
+		},
+	},
+	{
+		dir: "scanner",
+		uses: []permit{
+			{path: "github.com/emersion/go-message/...", why: "the normal MIME parse"},
+			{path: system, why: "memory file descriptors and disk space"},
+		},
+		tests: []permit{
+			{path: "mirrorgw/scanner/...", why: "the pipeline with its real engine, quarantine and notice"},
+			{path: goleak, why: "what ends has ended"},
+		},
+	},
+	{
+		dir: "scanner/yara",
+		uses: []permit{
+			{path: "mirrorgw/scanner", why: "it is an engine"},
+			{path: "C", why: "libyara is C; nowhere else, so that -tags noyara is a build without cgo"},
+			{path: "github.com/hillu/go-yara/v4", why: "the binding to libyara, for the same reason nowhere else"},
+			{path: system, why: "mapping of file regions"},
+		},
+		tests: []permit{
+			{path: "mirrorgw/scanner/yara", why: "tests from outside see the public names only"},
+			{path: goleak, why: "what ends has ended"},
+		},
+	},
+	{
+		dir: "scanner/quarantine",
+		uses: []permit{
+			{path: "mirrorgw/scanner", why: "what is kept is described in its types"},
+			{path: system, why: "openat(2) with O_NOFOLLOW, and fsync of folders"},
+		},
+		tests: []permit{{path: "mirrorgw/scanner/quarantine", why: "tests from outside see the public names only"}},
+	},
+	{
+		dir: "scanner/notice",
+		uses: []permit{
+			{path: "mirrorgw/scanner", why: "a notice tells a verdict"},
+			{path: "github.com/emersion/go-message/...", why: "encoded words and addresses of hostile originals"},
+		},
+		tests: []permit{{path: "mirrorgw/scanner/notice", why: "tests from outside see the public names only"}},
+	},
+	{
+		dir: "testnet",
+		uses: []permit{
+			{path: gvisor + "...", why: "hosts in memory are netstacks"},
+			{path: netlink, why: "hosts in namespaces"},
+			{path: netns, why: "hosts in namespaces"},
+			{path: packets, why: "frames for tests"},
+			{path: goleak, why: "it is for tests, whose checks it offers"},
+			{path: system, why: "namespaces and TAPs"},
+		},
+		tests: []permit{
+			{path: "mirrorgw/testnet", why: "tests from outside see the public names only"},
+		},
+	},
+	{
+		dir: "tools/*",
+		uses: []permit{
+			{path: "mirrorgw/...", why: "a developer's program may look at everything"},
+			{path: packets, why: "captures and frames"},
+			{path: gvisor + "...", why: "load from userspace hosts"},
+			{path: netlink, why: "set-up"},
+			{path: netns, why: "set-up"},
+			{path: system, why: "set-up"},
+			{path: "github.com/urfave/cli/v2", why: "command line"},
+		},
+	},
+}
+
+func TestEveryImportIsAllowed(t *testing.T) {
+	module, err := readModule(os.DirFS("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(module) < 10 {
+		t.Fatalf("only %d packages were found", len(module))
+	}
+	for _, fault := range check(module, rooms) {
+		t.Error(fault)
+	}
+}
+
+// pkg is one package as it lies on disk, the files of every build tag.
+type pkg struct {
+	dir     string
+	doc     bool // doc.go has a package comment
+	imports []imported
+}
+
+type imported struct{ file, path string }
+
+// readModule reads the imports of every package below root. Modules inside this one and folders the Go command ignores are
+// left out.
+func readModule(root fs.FS) ([]pkg, error) {
+	byDir := make(map[string]*pkg)
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := path.Base(name)
+		if d.IsDir() {
+			_, nested := fs.Stat(root, path.Join(name, "go.mod"))
+			if name != "." && (nested == nil || base == "testdata" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_")) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(base, ".go") {
+			return nil
+		}
+		src, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		p := byDir[path.Dir(name)]
+		if p == nil {
+			p = &pkg{dir: path.Dir(name)}
+			byDir[p.dir] = p
+		}
+		p.add(base, file)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the module: %w", err)
+	}
+	all := make([]pkg, 0, len(byDir))
+	for _, p := range byDir {
+		all = append(all, *p)
+	}
+	slices.SortFunc(all, func(a, b pkg) int { return strings.Compare(a.dir, b.dir) })
+	return all, nil
+}
+
+func (p *pkg) add(base string, file *ast.File) {
+	if (base == "doc.go" || p.dir == ".") && file.Doc.Text() != "" { // the root has tests only, and so no doc.go
+		p.doc = true
+	}
+	for _, spec := range file.Imports {
+		if to, err := strconv.Unquote(spec.Path.Value); err == nil {
+			p.imports = append(p.imports, imported{base, to})
+		}
+	}
+}
+
+// check returns what in module is against the table.
+func check(module []pkg, table []room) (faults []string) {
+	used := make(map[string]bool)
+	for _, p := range module {
+		at := slices.IndexFunc(table, func(r room) bool { return r.holds(p.dir) })
+		if at < 0 {
+			faults = append(faults, p.dir+" is not in the table of imports_test.go: add it, with the reason for each thing it may import")
+			continue
+		}
+		used[table[at].dir] = true
+		if !p.doc {
+			faults = append(faults, p.dir+" has no doc.go with a package comment")
+		}
+		for _, i := range p.imports {
+			if !table[at].allows(i) {
+				faults = append(faults, fmt.Sprintf("%s/%s imports %s, which the table of imports_test.go does not allow", p.dir, i.file, i.path))
+			}
+		}
+	}
+	for _, r := range table {
+		if !used[r.dir] && !strings.HasSuffix(r.dir, "/*") {
+			faults = append(faults, r.dir+" is in the table of imports_test.go and not in the module")
+		}
+	}
+	return faults
+}
+
+func (r room) holds(dir string) bool {
+	if parent, ok := strings.CutSuffix(r.dir, "/*"); ok {
+		return path.Dir(dir) == parent
+	}
+	return dir == r.dir
+}
+
+func (r room) allows(i imported) bool {
+	first, _, _ := strings.Cut(i.path, "/")
+	if first != "mirrorgw" && first != "C" && !strings.Contains(first, ".") {
+		return true // the standard library
+	}
+	permits := r.uses
+	if strings.HasSuffix(i.file, "_test.go") {
+		permits = append(slices.Clone(permits), r.tests...)
+	}
+	return slices.ContainsFunc(permits, func(p permit) bool {
+		below, tree := strings.CutSuffix(p.path, "/...")
+		return strings.HasPrefix(i.file, p.in) && (i.path == below || tree && strings.HasPrefix(i.path, below+"/"))
+	})
+}
+
+// TestCheckFindsFaults shows the check at work on a module that breaks each rule once.
+func TestCheckFindsFaults(t *testing.T) {
+	file := func(src string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(src)} }
+	module, err := readModule(fstest.MapFS{
+		"a/doc.go":           file("// Package a is documented.\npackage a\n"),
+		"a/a.go":             file("//go:build never\n\npackage a\nimport \"mirrorgw/b\"\nimport \"C\"\n"),
+		"a/a_test.go":        file("package a_test\nimport \"mirrorgw/b\"\nimport \"example.org/x/y\"\n"),
+		"a/lab_x.go":         file("package a\nimport \"example.org/lab\"\n"),
+		"a/other.go":         file("package a\nimport \"example.org/lab\"\nimport \"example.org/xx\"\nimport \"net/http\"\n"),
+		"b/doc.go":           file("package b\n"),
+		"c/c.go":             file("// Package c has its comment elsewhere.\npackage c\n"),
+		"tools/t/doc.go":     file("// Command t is a tool.\npackage main\n"),
+		"testdata/x.go":      file("package x\nimport \"example.org/x\"\n"),
+		"inner/go.mod":       file("module inner\n"),
+		"inner/deep/deep.go": file("package deep\n"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := []room{
+		{dir: "a", uses: []permit{{path: "example.org/lab", in: "lab"}}, tests: []permit{{path: "mirrorgw/b"}, {path: "example.org/x/..."}}},
+		{dir: "b"},
+		{dir: "gone"},
+		{dir: "tools/*"},
+	}
+	const not = ", which the table of imports_test.go does not allow"
+	want := []string{
+		"a/a.go imports mirrorgw/b" + not,
+		"a/a.go imports C" + not,
+		"a/other.go imports example.org/lab" + not,
+		"a/other.go imports example.org/xx" + not,
+		"b has no doc.go with a package comment",
+		"c is not in the table of imports_test.go: add it, with the reason for each thing it may import",
+		"gone is in the table of imports_test.go and not in the module",
+	}
+	if got := check(module, table); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
