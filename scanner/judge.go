@@ -161,10 +161,12 @@ func (j *Judge) replace(ctx context.Context, r *Ruling, o Origin, cause Cause, m
 		return fmt.Errorf("quarantine: %w", err)
 	}
 	r.ID = id
-	if r.Notice, err = j.composer.Compose(item, id); err != nil {
+	notice, err := j.composer.Compose(item, id)
+	if err != nil {
 		j.log.Error("no notice could be written, the mail stays on the server", "client", o.Client.String(), "server", o.Server.String(), "id", id, "error", err)
 		return fmt.Errorf("notice: %w", err)
 	}
+	r.Notice = notice
 	return nil
 }
 
