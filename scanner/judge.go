@@ -232,11 +232,13 @@ func VerdictField(v Verdict, cause Cause, id string) string {
 	if v.Class != Infected && cause != CauseNone {
 		b.WriteString("; cause=" + token(string(cause)))
 	}
-	for i, f := range v.Findings {
-		if i == maxNamed {
-			break
+	var named []string
+	for _, f := range v.Findings {
+		rule := "; finding=" + token(f.Engine) + ":" + token(f.Rule)
+		if len(named) < maxNamed && !slices.Contains(named, rule) { // one rule may match in many parts
+			named = append(named, rule)
+			b.WriteString(rule)
 		}
-		b.WriteString("; finding=" + token(f.Engine) + ":" + token(f.Rule))
 	}
 	if id != "" {
 		b.WriteString("; id=" + token(id))
