@@ -46,7 +46,7 @@ func newDecoder(e encoding, w io.Writer) io.WriteCloser {
 	case base64Encoding:
 		return &base64Decoder{out: out}
 	default:
-		return &identityDecoder{out: bufio.NewWriterSize(w, 16<<10)}
+		return &identityDecoder{out: bufio.NewWriterSize(w, 4<<10)}
 	}
 }
 

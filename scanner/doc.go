@@ -8,12 +8,37 @@
 //   - Scanner: walks the MIME structure of a mail and has the whole mail and every decoded part judged.
 //   - Verdict, Cause, Finding: the facts. Policy, Action: what follows from them.
 //   - Judge: scan, policy, quarantine, notice and log line for one retrieved message, in that order.
+//   - Summary: what a mail's header says, made fit to be shown, stored and written into a notice.
 //
 // It knows no mail access protocol: a relay strips its transport's framing (POP3 dot-stuffing, IMAP literals) before it
-// hands a mail over, and it knows no netstack.
+// hands a mail over, and it knows no netstack. It keeps no mail and writes no notice: Judge declares a Keeper and a Composer,
+// and scanner/quarantine and scanner/notice are those.
 //
-// # Ownership
+// # The way of a mail
+//
+// Scan hashes the mail, hands the whole of it to every engine, and walks it (walk.go) over its lines (lines.go). The walk follows
+// multiparts as they come, decodes each leaf into a Buffer of its own (decode.go), has it judged unless its content has been seen,
+// and walks messages inside messages in their turn. What is found, what goes wrong and what is spent is noted in the examination.
+// More ways of taking a mail or a part apart plug in beside walkMessage: they make Parts and hand them to examination.judge.
+//
+// # Ownership and end
 //
 // A Buffer belongs to the relay that filled it. Scanner and engines borrow it until their call returns and never write
-// to it. A Part and its region are valid until Engine.Scan returns.
+// to it. A Part and its region are valid until Engine.Scan returns. The package starts no goroutine; a call ends when its
+// context does, as soon as the engine at work lets go.
+//
+// # Decisions
+//
+//   - 2026: the MIME structure is read by a parser of our own, line by line, with the standard library's media types and encoded
+//     words. go-message and mime/multipart end a mail at the first line they do not understand and stop a transfer encoding at the
+//     first odd octet, where mail clients go on; and nested readers pass every octet once per level. go-message packs the mails that
+//     the fuzz test takes apart, and writes the notices' headers.
+//   - 2026: odd is not malformed. Bare LF, NULs, 8-bit octets, missing blank lines, endless lines, boundaries never closed and
+//     unknown transfer encodings are read as clients read them. Malformed is what leaves something undone: a multipart without
+//     a usable boundary or without a part, base64 that decodes to nothing, uuencode as a transfer encoding, and two different
+//     types or encodings for one part, of which a client may take either.
+//   - 2026: a verdict names all causes, and Policy takes the strictest of their actions. With one cause only, adding a lenient
+//     defect to a mail would hide the one that matters.
+//   - 2026: when time runs out, the mail is to blame (budget), unless one call of an engine took half of it (error).
+//   - 2026: the table of retried mails is kept in memory; a restart begins the count anew. To be kept on disk once there is a store.
 package scanner

@@ -69,7 +69,7 @@ func (s *seeker) parts() []string {
 
 func newScanner(t testing.TB, limits Limits, engines ...Engine) *Scanner {
 	t.Helper()
-	s, err := New(Config{Engines: engines, Limits: limits, Spool: Spool{Dir: t.TempDir()}})
+	s, err := New(Config{Engines: engines, Limits: limits})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func newScanner(t testing.TB, limits Limits, engines ...Engine) *Scanner {
 // newMail returns a mail in a buffer.
 func newMail(t testing.TB, text string) *Buffer {
 	t.Helper()
-	b := Spool{Dir: t.TempDir()}.NewBuffer()
+	b := Spool{}.NewBuffer()
 	t.Cleanup(func() { b.Close() })
 	if _, err := io.Copy(b, strings.NewReader(text)); err != nil {
 		t.Fatal(err)

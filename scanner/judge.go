@@ -161,10 +161,12 @@ func (j *Judge) replace(ctx context.Context, r *Ruling, o Origin, cause Cause, m
 		return fmt.Errorf("quarantine: %w", err)
 	}
 	r.ID = id
-	if r.Notice, err = j.composer.Compose(item, id); err != nil {
+	notice, err := j.composer.Compose(item, id)
+	if err != nil {
 		j.log.Error("no notice could be written, the mail stays on the server", "client", o.Client.String(), "server", o.Server.String(), "id", id, "error", err)
 		return fmt.Errorf("notice: %w", err)
 	}
+	r.Notice = notice
 	return nil
 }
 
@@ -230,11 +232,13 @@ func VerdictField(v Verdict, cause Cause, id string) string {
 	if v.Class != Infected && cause != CauseNone {
 		b.WriteString("; cause=" + token(string(cause)))
 	}
-	for i, f := range v.Findings {
-		if i == maxNamed {
-			break
+	var named []string
+	for _, f := range v.Findings {
+		rule := "; finding=" + token(f.Engine) + ":" + token(f.Rule)
+		if len(named) < maxNamed && !slices.Contains(named, rule) { // one rule may match in many parts
+			named = append(named, rule)
+			b.WriteString(rule)
 		}
-		b.WriteString("; finding=" + token(f.Engine) + ":" + token(f.Rule))
 	}
 	if id != "" {
 		b.WriteString("; id=" + token(id))

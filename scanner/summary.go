@@ -45,12 +45,23 @@ func Summarize(r io.Reader) Summary {
 	return s
 }
 
-// addresses returns the usable addresses of an address list (RFC 5322 section 3.4), at most limit.
+// addresses returns the usable addresses of an address list (RFC 5322 section 3.4), at most limit. Of a list that is not
+// well-formed, as in "a@example.org <a@example.org>", it takes the last address in angle brackets.
 func addresses(list string, limit int) []*mail.Address {
 	parser := mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: readCharset}}
 	parsed, err := parser.ParseList(list)
 	if err != nil {
-		return nil
+		i := strings.LastIndexByte(list, '<')
+		if i < 0 {
+			return nil
+		}
+		address, _, _ := strings.Cut(list[i:], ">")
+		one, err := mail.ParseAddress(address + ">")
+		if err != nil {
+			return nil
+		}
+		one.Name = decodeWords(strings.TrimSpace(list[:i]))
+		parsed = []*mail.Address{one}
 	}
 	var usable []*mail.Address
 	for _, a := range parsed {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"mime"
 	"mime/quotedprintable"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ func compose(item scanner.Item, id string) mail.Header {
 	h.SetMessageID(messageID(s.MessageID, id))
 	h.SetSubject(strings.TrimSpace(subjectPrefix + s.Subject))
 	if len(s.Recipients) > 0 {
-		h.SetAddressList("To", s.Recipients)
+		h.SetText("To", addresses(s.Recipients...))
 	} else {
 		h.SetText("To", "undisclosed-recipients:;")
 	}
@@ -64,9 +65,23 @@ func compose(item scanner.Item, id string) mail.Header {
 	if from == nil {
 		from = &mail.Address{Name: s.From, Address: placeholder}
 	}
-	h.SetAddressList("From", []*mail.Address{from})
+	h.SetText("From", addresses(from))
 	h.SetDate(date(s.Date, item.Time))
 	return h
+}
+
+// addresses returns an address list for a header field. Names beyond ASCII become base64 words: in the quoted-printable ones
+// that net/mail would write, a backslash stays as it is, which no parser takes in a name.
+func addresses(list ...*mail.Address) string {
+	written := make([]string, len(list))
+	for i, a := range list {
+		if word := mime.BEncoding.Encode("utf-8", a.Name); word != a.Name {
+			written[i] = word + " " + (&mail.Address{Address: a.Address}).String()
+		} else {
+			written[i] = a.String()
+		}
+	}
+	return strings.Join(written, ", ")
 }
 
 // verdict returns the value of the X-Mirrorgw-Verdict field.
