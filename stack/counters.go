@@ -4,16 +4,17 @@ import "sync/atomic"
 
 // counters are the live form of Counters.
 type counters struct {
-	active, flows                                 atomic.Int64
+	active, flows, listeners                      atomic.Int64
 	parked, dialled, refused, silent, unreachable atomic.Uint64
 	cookie, unclaimed, notReady, refusedDraining  atomic.Uint64
 	tableFull, malformed, acceptErrors, linkDrops atomic.Uint64
 }
 
-// Counters say what became of intercepted flows since the start.
+// Counters say what became of intercepted flows since the start, but for Active and Endpoints, which are as of now.
 type Counters struct {
 	Active          int64  // flows with their handler now
 	Flows           int64  // flows handed to the handler
+	Endpoints       int64  // connections the netstack holds, those that linger after their flow included
 	Parked          uint64 // SYNs held back while their server was dialled
 	Dialled         uint64 // servers that accepted
 	Refused         uint64 // servers that refused; their client was refused too
@@ -35,6 +36,7 @@ func (s *Stack) Counters() Counters {
 	return Counters{
 		Active:          c.active.Load(),
 		Flows:           c.flows.Load(),
+		Endpoints:       int64(len(s.ns.RegisteredEndpoints()) + len(s.ns.CleanupEndpoints()) - int(c.listeners.Load())),
 		Parked:          c.parked.Load(),
 		Dialled:         c.dialled.Load(),
 		Refused:         c.refused.Load(),

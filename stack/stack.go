@@ -282,6 +282,7 @@ func (s *Stack) Run(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("listening for intercepted flows to port %d: %w", port, err)
 			}
+			s.counters.listeners.Add(1)
 			accepting.Go(func() { // ends with ctx
 				defer l.ep.Close()
 				s.accept(ctx, l)

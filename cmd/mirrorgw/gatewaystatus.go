@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"reflect"
+	"regexp"
+	"strings"
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/control"
@@ -27,6 +30,7 @@ func (m *mirror) Status() control.Status {
 	for reason, n := range frames.Dropped {
 		s.Frames.Dropped[reason.String()] = n
 	}
+	s.Events = map[string]map[string]uint64{"frames": figures(frames), "flows": figures(flows)}
 	s.Flows.Open, s.Flows.Total = uint64(max(flows.Active, 0)), uint64(flows.Flows)
 	for _, r := range m.forwarder.Routers() {
 		router := control.Router{Address: r.Addr.String()}
@@ -57,12 +61,46 @@ func (m *mirror) addMail(s *control.Status) {
 	}
 	s.Engines = []control.Engine{{Name: yara.Name, State: "ok", Detail: fmt.Sprintf("libyara %s, %d rules", yara.Version(), rooms.engine.Rules())}}
 	judged := rooms.judge.Counters()
+	s.Events["messages"] = figures(judged)
 	s.Messages = control.Messages{Clean: judged.Clean, Infected: judged.Infected, Unscannable: judged.Unscannable}
 	for i, relay := range rooms.relays {
 		c := relay.Counters()
 		s.Sessions[string(m.cfg.Intercept[i].Protocol)] += c.SessionsActive
 		s.Flows.Unscanned += c.OpaqueFlows
+		name := string(m.cfg.Intercept[i].Protocol)
+		sums := s.Events[name]
+		if sums == nil {
+			sums = make(map[string]uint64)
+			s.Events[name] = sums
+		}
+		for figure, n := range figures(c) {
+			sums[figure] += n
+		}
 	}
+}
+
+// figures returns the numbers in a room's struct of counters, named as its fields are, in snake case.
+func figures(counters any) map[string]uint64 {
+	v := reflect.ValueOf(counters)
+	all := make(map[string]uint64, v.NumField())
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.Uint64:
+			all[snakeCase(v.Type().Field(i).Name)] = f.Uint()
+		case reflect.Int64:
+			all[snakeCase(v.Type().Field(i).Name)] = uint64(max(f.Int(), 0))
+		default: // not a number: shown elsewhere
+		}
+	}
+	return all
+}
+
+// wordEdge is where a word of a Go name begins: before a capital that a small letter precedes or follows.
+var wordEdge = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
+
+// snakeCase turns ICMPErrorsSent into icmp_errors_sent.
+func snakeCase(name string) string {
+	return strings.ToLower(wordEdge.ReplaceAllString(name, "${1}${3}_${2}${4}"))
 }
 
 // health says whether the gateway does what it is there for.

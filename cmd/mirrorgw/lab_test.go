@@ -294,6 +294,11 @@ func TestStatusOfTheProduct(t *testing.T) {
 	if s.Quarantine.Count != 1 || s.Flows.Total != 1 || s.Frames.Punted == 0 || len(s.Engines) != 1 || s.Engines[0].State != "ok" {
 		t.Errorf("%+v", s)
 	}
+	for room, name := range map[string]string{"frames": "punted_intercept", "flows": "dialled", "messages": "replaced", "pop3": "delivered"} {
+		if s.Events[room][name] == 0 {
+			t.Errorf("events.%s.%s is not counted: %v", room, name, s.Events[room])
+		}
+	}
 	log, err := g.Log()
 	if err != nil {
 		t.Fatal(err)

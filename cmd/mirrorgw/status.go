@@ -91,6 +91,13 @@ func writeStatus(w io.Writer, s *control.Status) error {
 		row("engine", "%s %s  %s", quote(e.Name), quote(e.State), plain(e.Detail))
 	}
 	row("quarantine", "%d mails  %d octets", s.Quarantine.Count, s.Quarantine.Bytes)
+	for _, room := range slices.Sorted(maps.Keys(s.Events)) {
+		for _, name := range slices.Sorted(maps.Keys(s.Events[room])) {
+			if n := s.Events[room][name]; n > 0 {
+				row("  "+quote(room), "%s %d", quote(name), n)
+			}
+		}
+	}
 	return t.Flush()
 }
 

@@ -5,6 +5,8 @@
 //   - Status: what is answered, in the names promised to users.
 //   - Server: the socket and who may open it; one gateway per socket.
 //   - Fetch: the question.
+//   - Go's runtime profiles below /debug/pprof/, for whoever looks into a gateway: heap, goroutine and so on, as
+//     runtime/pprof has them. They hold stacks and sizes, no mail.
 //
 // It counts nothing itself: the server asks a function for each answer.
 //

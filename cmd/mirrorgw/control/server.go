@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"path/filepath"
 	"time"
@@ -145,8 +146,8 @@ func checkStale(path string) error {
 	}
 }
 
-// Run answers with what status returns until ctx ends, and then removes the socket. status is called from several
-// goroutines at once.
+// Run answers with what status returns, and with Go's runtime profiles, until ctx ends, and then removes the socket. status
+// is called from several goroutines at once.
 func (s *Server) Run(ctx context.Context, status func() Status) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
@@ -155,6 +156,7 @@ func (s *Server) Run(ctx context.Context, status func() Status) error {
 			s.log.Debug("control: client went away", "error", err)
 		}
 	})
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	srv := &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: requestTime,

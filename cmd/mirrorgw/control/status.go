@@ -13,6 +13,9 @@ type Status struct {
 	Engines    []Engine          `json:"engines"`
 	Quarantine Quarantine        `json:"quarantine"`
 	Routers    []Router          `json:"routers"`
+
+	// Events is everything else the rooms count since the start: by room, then by name.
+	Events map[string]map[string]uint64 `json:"events"`
 }
 
 // Health is whether the gateway does what it is there for.
