@@ -174,8 +174,9 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	for i, q := range m.device.Queues() {
 		ports[i] = q
 	}
+	toTheLast := context.WithoutCancel(ctx)
 	forwarding.Go(func() { // ends with the device; its one error is to have no port
-		_ = m.forwarder.Run(context.WithoutCancel(ctx), m.stack, ports)
+		_ = m.forwarder.Run(toTheLast, m.stack, ports)
 	})
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -185,7 +186,7 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 
 	if err := m.stack.Claim(ctx); err != nil {
 		cancel()
-		<-engines
+		_ = <-engines // says only that it was cut short
 		if context.Cause(ctx) == err { //nolint:errorlint // an end asked for, as it came
 			return nil
 		}
@@ -195,7 +196,7 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	go func() { flows <- m.stack.Run(ctx) }() // ends with ctx; received below
 	if err := <-engines; err != nil {
 		cancel()
-		<-flows
+		_ = <-flows // says only that it was cut short
 		return err
 	}
 	m.stack.Admit()
