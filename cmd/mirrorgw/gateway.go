@@ -186,7 +186,7 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 
 	if err := m.stack.Claim(ctx); err != nil {
 		cancel()
-		_ = <-engines // says only that it was cut short
+		<-engines
 		if context.Cause(ctx) == err { //nolint:errorlint // an end asked for, as it came
 			return nil
 		}
@@ -196,7 +196,7 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	go func() { flows <- m.stack.Run(ctx) }() // ends with ctx; received below
 	if err := <-engines; err != nil {
 		cancel()
-		_ = <-flows // says only that it was cut short
+		<-flows
 		return err
 	}
 	m.stack.Admit()
