@@ -174,8 +174,9 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	for i, q := range m.device.Queues() {
 		ports[i] = q
 	}
+	toTheLast := context.WithoutCancel(ctx)
 	forwarding.Go(func() { // ends with the device; its one error is to have no port
-		_ = m.forwarder.Run(context.WithoutCancel(ctx), m.stack, ports)
+		_ = m.forwarder.Run(toTheLast, m.stack, ports)
 	})
 
 	ctx, cancel := context.WithCancel(ctx)

@@ -25,8 +25,13 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 
 	answering, stopAnswering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAnswering()
-	answered := make(chan error, 1)
-	go func() { answered <- socket.Run(answering, gw.Status) }() // ends with stopAnswering; waited for below
+	answered := make(chan struct{})
+	go func() { // ends with stopAnswering; waited for below
+		defer close(answered)
+		if err := socket.Run(answering, gw.Status); err != nil { // mail goes on without it
+			log.Error("status cannot be asked any more", "error", err)
+		}
+	}()
 	ended := make(chan error, 1)
 	go func() { ended <- gw.Run(ctx) }() // ends with ctx; waited for below
 
@@ -46,14 +51,9 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 			ready, ending = nil, nil
 			log.Info("draining; a second signal ends at once")
 			tell(notifyStopping)
-		case err := <-answered: // mail goes on without it
-			answered = nil
-			log.Error("status cannot be asked any more", "error", err)
 		case err := <-ended:
 			stopAnswering()
-			if answered != nil {
-				<-answered
-			}
+			<-answered
 			return err
 		}
 	}

@@ -113,7 +113,7 @@ func TestErrors(t *testing.T) {
 		{"list key", "? [a]\n: b", "f:3:3: a key must be a word, not a list"},
 		{"alias", "log: &l {}\ncontrol: *l", "f:4:10: control wants keys of its own (socket), not an alias (write the value itself)"},
 		{"unknown key", "loog: {}", "f:3:1: unknown key loog; did you mean log?"},
-		{"unknown inner key", "device:\n  nmae: x", "f:4:3: unknown key device.nmae; did you mean name?"},
+		{"unknown inner key", "device:\n  namee: x", "f:4:3: unknown key device.namee; did you mean name?"},
 		{"unlike any key", "log: {colour: blue}", "f:3:7: unknown key log.colour; known here: format, level"},
 		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, quarantine, routers, routes, scan, shadow, spool`},
 		{"duplicate key", "log: {level: info}\nlog: {}", "f:4:1: log is written twice, first in line 3"},
@@ -206,7 +206,7 @@ func TestErrors(t *testing.T) {
 		{"quarantine max", "quarantine: {max: 2GiB}", "f:3:14: quarantine.max is not in this version"},
 		{"metrics", "metrics: {listen: '127.0.0.1:9110'}", "f:3:19: metrics.listen is not in this version"},
 
-		{"several, in the order of the file", "log: {format: xml}\ndevice:\n  mtu: x\n  nmae: y\n", "f:3:15: log.format: xml is not one of text, json\nf:5:8: device.mtu: x is not a whole number from 576 to 65521\nf:6:3: unknown key device.nmae; did you mean name?"},
+		{"several, in the order of the file", "log: {format: xml}\ndevice:\n  mtu: x\n  namee: y\n", "f:3:15: log.format: xml is not one of text, json\nf:5:8: device.mtu: x is not a whole number from 576 to 65521\nf:6:3: unknown key device.namee; did you mean name?"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := c.file

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Installs what building and testing need on Debian and Ubuntu, only what is missing, and points the build at the
+# distribution's copy of go-yara, which matches its libyara. Doing it again changes nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+	gcc libc6-dev pkg-config libyara-dev golang-github-hillu-go-yara-dev # build
+	iproute2 nftables iputils-ping traceroute tcpdump iperf3 curl        # networks and traffic of the lab
+	dovecot-pop3d fetchmail clamav-testfiles                             # real servers, clients and (harmless) malware
+)
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		echo "setup: root is needed to install packages: run it as root, or install: ${missing[*]}" >&2
+		exit 1
+	fi
+}
+
+# install_quietly installs packages without a question, and without starting the daemons in them on this machine.
+install_quietly() {
+	local policy=/usr/sbin/policy-rc.d
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+		as_root chmod 755 "$policy"
+		# shellcheck disable=SC2064 # the path is known now
+		trap "as_root rm -f $policy" EXIT
+	fi
+	as_root apt-get update -qq
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
+	missing=()
+	for p in "${packages[@]}"; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")
+	done
+	if [ ${#missing[@]} -gt 0 ]; then
+		echo "setup: installing ${missing[*]}"
+		install_quietly "${missing[@]}"
+	fi
+else
+	echo "setup: neither Debian nor Ubuntu: install by hand what these hold: ${packages[*]}" >&2
+fi
+
+for goyara in /usr/share/gocode/src/github.com/hillu/go-yara/v4 /usr/share/gocode/src/github.com/hillu/go-yara; do
+	[ -f "$goyara/go.mod" ] || continue
+	work=$(printf 'go %s\n\nuse .\n\nreplace github.com/hillu/go-yara/v4 => %s\n' "$(sed -n 's/^go //p' go.mod)" "$goyara")
+	if [ "$work" != "$(cat go.work 2>/dev/null)" ]; then
+		printf '%s\n' "$work" >go.work
+		echo "setup: go.work uses $goyara"
+	fi
+	break
+done
