@@ -7,7 +7,10 @@ import (
 	"net/netip"
 )
 
-// Furnish starts what a user needs to play with a lab, all as processes that outlive the caller's: dovecot with alice's
+// LabUser has the mailbox of a furnished lab; the password is Password.
+const LabUser = "alice"
+
+// Furnish starts what a user needs to play with a lab, all as processes that outlive the caller's: dovecot with LabUser's
 // mailbox (clean and infected mails), a web server, and the gateway. The web server is "BINARY lab serve NAME", which must
 // call Lab.ServeWeb. When it fails, what it started ends with the lab.
 func (l *Lab) Furnish(ctx context.Context, binary string) error {
@@ -18,7 +21,7 @@ func (l *Lab) Furnish(ctx context.Context, binary string) error {
 	case !errors.Is(err, ErrNoTestFile):
 		return err
 	}
-	if _, err := l.StartMailServer(ctx, Mailbox{User: "alice", Mails: mails}); err != nil {
+	if _, err := l.StartMailServer(ctx, Mailbox{User: LabUser, Mails: mails}); err != nil {
 		return err
 	}
 	web, err := l.Internet.Start("web", binary, "lab", "serve", l.name)

@@ -91,7 +91,7 @@ func (p *program) labUp(c *cli.Context) (err error) {
 		"  mirrorgw lab exec %[1]sclient curl -s 'pop3://%[3]s/1' -u '%[4]s:%[5]s'\n"+
 		"  mirrorgw status -c %[6]s\n"+
 		"  mirrorgw lab down%[7]s\n",
-		flag, testnet.WebIPv4, testnet.MailIPv4, "alice", testnet.Password, filepath.Join(lab.Folder(), "mirrorgw.yaml"), cutSpace(flag))
+		flag, testnet.WebIPv4, testnet.MailIPv4, testnet.LabUser, testnet.Password, filepath.Join(lab.Folder(), "mirrorgw.yaml"), cutSpace(flag))
 	return nil
 }
 
