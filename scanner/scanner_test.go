@@ -329,3 +329,19 @@ type quiet struct{}
 
 func (quiet) Name() string                                  { return "quiet" }
 func (quiet) Scan(context.Context, *Part) (Findings, error) { return nil, nil }
+
+// C7: a part that finds no room is an error, not a clean part.
+func TestSpoolFails(t *testing.T) {
+	s, err := New(Config{Engines: []Engine{&seeker{}}, Spool: Spool{Dir: t.TempDir() + "/gone", Memory: 10}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := s.Scan(t.Context(), newMail(t, "\nsmall"), true)
+	if v.Class != Clean {
+		t.Errorf("verdict %s (%s) of a small mail", v.Class, v.Detail)
+	}
+	v = s.Scan(t.Context(), newMail(t, "\nthis does not fit into ten octets"), true)
+	if v.Class != Unscannable || v.Cause != CauseError || !strings.Contains(v.Detail, "spooling") {
+		t.Errorf("verdict %s, cause %q, detail %q", v.Class, v.Cause, v.Detail)
+	}
+}

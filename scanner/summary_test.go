@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,8 @@ func TestPrintable(t *testing.T) {
 		{"ä日本", "ä日本"},
 		{"0123456789", "0123456789"},
 		{"0123456789x", "0123456789…"},
-		{"012345678  x", "012345678 …"},
+		{"012345678  x", "012345678…"},
+		{"01234567  xy", "01234567 x…"},
 		{"0123456789  ", "0123456789"},
 	} {
 		if got := Printable(tt.in, 10); got != tt.want {
@@ -86,5 +88,12 @@ func TestSummarizeHostile(t *testing.T) {
 	}
 	if s := Summarize(strings.NewReader("To: " + list.String() + "b@example.org\r\n\r\n")); len(s.Recipients) != maxRecipients {
 		t.Errorf("%d recipients", len(s.Recipients))
+	}
+}
+
+// The inputs that once failed are still there.
+func TestFoundInputs(t *testing.T) {
+	if found, err := filepath.Glob("testdata/fuzz/FuzzSummarize/*"); err != nil || len(found) == 0 {
+		t.Errorf("%d inputs, %v", len(found), err)
 	}
 }

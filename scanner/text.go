@@ -18,14 +18,14 @@ func Printable(s string, limit int) string {
 			blank = runes > 0
 			continue
 		}
+		if runes >= limit || blank && runes+1 >= limit {
+			b.WriteRune('…')
+			break
+		}
 		if blank {
 			b.WriteByte(' ')
 			blank = false
 			runes++
-		}
-		if runes >= limit {
-			b.WriteRune('…')
-			break
 		}
 		b.WriteRune(r) // octets that are no UTF-8 arrive as U+FFFD
 		runes++

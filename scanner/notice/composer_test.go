@@ -8,6 +8,7 @@ import (
 	"mime/quotedprintable"
 	"net/mail"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -205,4 +206,11 @@ func FuzzCompose(f *testing.F) {
 			t.Errorf("body %q", body)
 		}
 	})
+}
+
+// The inputs that once failed are still there.
+func TestFoundInputs(t *testing.T) {
+	if found, err := filepath.Glob("testdata/fuzz/FuzzCompose/*"); err != nil || len(found) == 0 {
+		t.Errorf("%d inputs, %v", len(found), err)
+	}
 }
