@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// gateway builds the binary to measure.
+func gateway(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("network namespaces need root")
+	}
+	binary := filepath.Join(t.TempDir(), "mirrorgw")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "mirrorgw/cmd/mirrorgw").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+func smallRun(binary string) options {
+	return options{
+		gateway: binary, name: fmt.Sprintf("b%08x", rand.Uint32()),
+		runs: 1, upload: time.Second, sessions: 64, concurrency: 16,
+	}
+}
+
+// Everything is measured once, and nothing is left.
+func TestMeasureAll(t *testing.T) {
+	o := smallRun(gateway(t))
+	if err := needTools(o); err != nil {
+		t.Skip(err)
+	}
+	var table, progress bytes.Buffer
+	if err := measureAll(t.Context(), o, &table, &progress); err != nil {
+		t.Fatalf("%v\n%s", err, &progress)
+	}
+	if n := strings.Count(table.String(), "\n"); n != 8 || strings.Contains(table.String(), "not measured") {
+		t.Errorf("table:\n%s", &table)
+	}
+	checkGone(t, o.name)
+}
+
+// A user who interrupts gets no table, and nothing is left.
+func TestMeasureAllInterrupted(t *testing.T) {
+	o := smallRun(gateway(t))
+	o.only = "sessions"
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var table, progress bytes.Buffer
+	// The first figure is there: the next is under way.
+	err := measureAll(ctx, o, &table, io.MultiWriter(&progress, on("no mail", interrupt)))
+	if err == nil || table.Len() > 0 || strings.Contains(progress.String(), "not measured") {
+		t.Errorf("error %v, table %q, progress:\n%s", err, &table, &progress)
+	}
+	checkGone(t, o.name)
+}
+
+// A gateway that does not run costs its figures and no others.
+func TestMeasureAllWithoutGateway(t *testing.T) {
+	gateway(t)
+	o := smallRun("/bin/false")
+	o.only = "sessions"
+	var table, progress bytes.Buffer
+	err := measureAll(t.Context(), o, &table, &progress)
+	if !errors.Is(err, errNotMeasured) || strings.Count(table.String(), "not measured") != 4 || !strings.Contains(progress.String(), "mirror: not measured: gateway: ") {
+		t.Errorf("error %v\n%s\n%s", err, &table, &progress)
+	}
+	checkGone(t, o.name)
+}
+
+// writerFunc is a writer that only looks.
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(b []byte) (int, error) {
+	f(b)
+	return len(b), nil
+}
+
+// on calls f when words are written.
+func on(words string, f func()) io.Writer {
+	return writerFunc(func(b []byte) {
+		if bytes.Contains(b, []byte(words)) {
+			f()
+		}
+	})
+}
+
+func checkGone(t *testing.T, name string) {
+	t.Helper()
+	for _, pattern := range []string{"/run/netns/mirrorgw-" + name + "-*", "/run/mirrorgw/lab-" + name + ".json", "/tmp/mirrorgw-lab-" + name} {
+		if left, err := filepath.Glob(pattern); err != nil || len(left) > 0 {
+			t.Errorf("left: %v, %v", left, err)
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// options are the flags.
+type options struct {
+	gateway     string
+	name        string
+	only        string
+	runs        int
+	upload      time.Duration
+	sessions    int
+	concurrency int
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// run is the program; it returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "bench: %v\n", err)
+		return 2
+	}
+	if err := measureAll(ctx, o, stdout, stderr); err != nil {
+		fmt.Fprintf(stderr, "bench: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// parse reads the flags.
+//
+// Errors: flag.ErrHelp, when the help has been written.
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.gateway, "mirrorgw", besideThis("mirrorgw"), "`PATH` of the gateway")
+	flags.StringVar(&o.name, "name", "bench", "`NAME` of the lab")
+	flags.StringVar(&o.only, "only", "", "measure `WHAT` only: forwarding or sessions")
+	flags.IntVar(&o.runs, "runs", 3, "rounds; a figure is their median")
+	flags.DurationVar(&o.upload, "time", 5*time.Second, "how long each upload takes, in whole seconds")
+	flags.IntVar(&o.sessions, "sessions", 4000, "POP3 sessions in each run; those with mails are a quarter of it")
+	flags.IntVar(&o.concurrency, "concurrency", 64, "POP3 sessions at a time")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case o.only != "" && o.only != "forwarding" && o.only != "sessions":
+		return o, fmt.Errorf("-only %q: want forwarding or sessions", o.only)
+	case o.runs < 1 || o.sessions < 4 || o.concurrency < 1:
+		return o, errors.New("-runs and -concurrency are at least 1, -sessions at least 4")
+	case o.upload < time.Second || o.upload%time.Second != 0:
+		return o, fmt.Errorf("-time %s: want whole seconds", o.upload)
+	}
+	return o, nil
+}
+
+// besideThis is the path of a program in the folder this one lies in.
+func besideThis(name string) string {
+	self, err := os.Executable()
+	if err != nil {
+		return name
+	}
+	return filepath.Join(filepath.Dir(self), name)
+}
+
+// needTools says which programs are missing and where they come from.
+func needTools(o options) error {
+	_, err := os.Stat(o.gateway)
+	if err != nil {
+		err = fmt.Errorf("no gateway to measure: %w: \"make build\" makes it, -mirrorgw PATH names another", err)
+	}
+	packages := map[string]string{"ping": "iputils-ping"}
+	tools := []string{"ping", "iperf3"}
+	if o.only == "sessions" {
+		tools = tools[:1]
+	}
+	for _, tool := range tools {
+		if _, missing := exec.LookPath(tool); missing != nil {
+			name := tool
+			if p, ok := packages[tool]; ok {
+				name = p
+			}
+			err = errors.Join(err, fmt.Errorf("%s is not installed: apt-get install %s", tool, name))
+		}
+	}
+	return err
+}
