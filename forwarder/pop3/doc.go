@@ -31,9 +31,11 @@
 //
 // # Decisions
 //
+// Dated 2026-11-21. A mail system in use that breaks on one is the reason to reverse it.
+//
 //   - Commands go upstream rebuilt from their parse: verb in capitals, one blank, CRLF. A line that ends in a bare LF or
 //     has blanks at its end is understood, and no server can read it otherwise than we did. User names, passwords and
-//     SASL data are not touched. Reverse this only where a server is found to depend on a command's spelling.
+//     SASL data are not touched.
 //   - A multi-line reply ends at CRLF.CRLF, or, where every status line of the server so far ended in a bare LF, at a
 //     dot alone on a line ended by LF. Dots are removed for the judge after any LF, since most clients split lines
 //     there; the octets sent on are those that came. Lines the gateway makes end in CRLF.
@@ -46,6 +48,6 @@
 //     maxNotices notices are remembered; a message forgotten is judged anew, and its TOP n 0 shows the original fields.
 //   - DELE n is refused while the last RETR n of the session was refused by the gateway: a client that sends RETR and
 //     DELE in one go would otherwise lose a mail that nobody has seen. A new session may delete it.
-//   - A refused or truncated message ends the client's connection in order, so that what was delivered before is not
-//     lost; a message of which part was already sent ends it with a reset.
+//   - A message the server does not finish ends the client's connection with FIN, so that what was delivered before it is
+//     not lost; when part of it was already sent, with a reset.
 package pop3

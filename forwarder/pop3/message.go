@@ -117,7 +117,7 @@ func (s *session) answerMessage(p *pending) error {
 	case h.failed == nil:
 		return truncated(s.excuse(err))
 	case !errors.Is(h.failed, scanner.ErrTooLarge):
-		s.cfg.Log.Warn("message not held", "protocol", "pop3", "client", s.origin.client, "server", s.origin.server, "error", h.failed)
+		s.cfg.Log.Warn("message not held", "protocol", "pop3", "client", s.origin.Client, "server", s.origin.Server, "error", h.failed)
 		return s.withhold(p, f, false)
 	}
 	return s.rule(p, h, f, status, complete)
@@ -134,7 +134,8 @@ func (s *session) freeTop(h *held, f *framer) bool {
 
 // rule has a held message judged and does what the ruling says. When it is not complete its rest is still to be read.
 func (s *session) rule(p *pending, h *held, f *framer, status string, complete bool) error {
-	o := scanner.Origin{Protocol: "pop3", Client: s.origin.client, Server: s.origin.server, User: p.user}
+	o := s.origin
+	o.User = p.user
 	r := s.cfg.Judge.Judge(s.ctx, o, h.mail(), complete)
 	if closed(s.done) {
 		return errOver

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mirrorgw/scanner"
 )
 
 // Buffer sizes of a session, in octets.
@@ -48,9 +49,9 @@ type session struct {
 	inputEnd chan struct{} // closed when the client sends no more commands
 
 	// The server pump's.
-	replies   *bufio.Reader // lent to the watch while watching
-	out       *bufio.Writer // to the client
-	origin    originOf
+	replies   *bufio.Reader  // lent to the watch while watching
+	out       *bufio.Writer  // to the client
+	origin    scanner.Origin // without the user, whom each pending command names
 	watching  bool
 	arm       chan struct{}
 	readable  chan error
@@ -60,16 +61,16 @@ type session struct {
 	notices   map[uint64][]byte // of messages replaced in this session
 
 	// Shared.
-	authed     atomic.Bool         // the server accepted a login
-	quitSent   atomic.Bool         // QUIT is on its way to the server
-	halfClosed atomic.Bool         // the client's FIN was passed on to the server
-	active     atomic.Int64        // when a reply last left, in nanoseconds of the Unix era
-	opaqueEnd  chan struct{}       // closed when nothing more goes to the server after STLS
-	withheld   map[uint64]struct{} // messages whose last RETR the gateway refused: written by the server pump, read by the client pump while the queue is drained
-}
+	authed     atomic.Bool   // the server accepted a login
+	quitSent   atomic.Bool   // QUIT is on its way to the server
+	halfClosed atomic.Bool   // the client's FIN was passed on to the server
+	active     atomic.Int64  // when a reply last left, in nanoseconds of the Unix era
+	opaqueEnd  chan struct{} // closed when nothing more goes to the server after STLS
 
-// originOf is what an Origin holds for a whole session.
-type originOf struct{ client, server netip.AddrPort }
+	// withheld holds the messages whose last RETR the gateway refused. The server pump writes it while a message is
+	// outstanding, the client pump reads it while none is.
+	withheld map[uint64]struct{}
+}
 
 func newSession(r *Relay, client, server net.Conn) *session {
 	s := &session{
@@ -86,7 +87,11 @@ func newSession(r *Relay, client, server net.Conn) *session {
 		opaqueEnd: make(chan struct{}),
 		notices:   make(map[uint64][]byte),
 		withheld:  make(map[uint64]struct{}),
-		origin:    originOf{client: addrPort(client.RemoteAddr()), server: addrPort(client.LocalAddr())},
+		origin: scanner.Origin{
+			Protocol: "pop3",
+			Client:   addrPort(client.RemoteAddr()),
+			Server:   addrPort(client.LocalAddr()),
+		},
 	}
 	s.in = bufio.NewReaderSize(s.client, clientBuffer)
 	s.replies = bufio.NewReaderSize(s.server, serverBuffer)
@@ -127,7 +132,7 @@ func (s *session) run(ctx context.Context) error {
 
 	s.relay.counters.count(s.err)
 	if suspect(s.err) {
-		s.cfg.Log.Warn("session ended", "protocol", "pop3", "client", s.origin.client, "server", s.origin.server, "error", s.err)
+		s.cfg.Log.Warn("session ended", "protocol", "pop3", "client", s.origin.Client, "server", s.origin.Server, "error", s.err)
 	}
 	if s.err == errDrained {
 		return context.Cause(ctx)

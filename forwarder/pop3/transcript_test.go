@@ -33,6 +33,7 @@ import (
 //	client gets: TEXT  from the gateway; "notice" for the whole notice
 //	server gets: TEXT  from the gateway
 //	client waits       it has nothing of what the server has sent since the client's last line
+//	server waits       it has got no more than it was to get so far
 //	C ends, S ends     FIN;  C closes: no more reading either;  C resets, S resets
 //	sleep: DURATION
 //	client sees: end | reset;  server sees: end | reset
@@ -55,7 +56,7 @@ type step struct {
 // texts are the steps whose text is octets.
 var octetSteps = []string{"C:", "C>", "S:", "S>", "client gets:", "server gets:", "judged:", "judged head:"}
 
-var otherSteps = []string{"config:", "judge:", "client waits", "C ends", "S ends", "C closes", "C resets", "S resets",
+var otherSteps = []string{"config:", "judge:", "client waits", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
 	"sleep:", "client sees:", "server sees:", "user:", "error:", "counters:", "modes:"}
 
 func readTranscript(t *testing.T, path string) transcript {
@@ -147,13 +148,13 @@ func TestTranscripts(t *testing.T) {
 // list of protocol pitfalls that apply to this package, and what else a session must do.
 func TestTranscriptsAreThere(t *testing.T) {
 	want := strings.Fields(`
-		p01-multiline p02-terminator p03-stuffing p04-lf-only p04-lf-body p04-cr-dot p05-octets p06-long-line p07-truncated
+		p01-multiline p02-terminator p03-stuffing p04-lf-only p04-lf-body p04-lf-mixed p04-cr-dot p05-octets p06-long-line p07-truncated
 		p08-capa p09-capa-pass p10-in-order p11-apop p11-greeting-err p12-auth p12-auth-list p13-stls-hide p13-stls-pass
 		p13-stls-refused p13-stls-inject-client p13-stls-inject-server p14-unstuffed p15-utf8 p16-resp-codes p16-no-codes
 		p17-order p18-pipeline p19-quit p19-quit-half-close p20-rset p21-client-gone p23-replace p24-sizes p25-tag p26-top-zero
 		p26-top-zero-body p26-top-lines p26-top-notice p27-too-large p27-too-large-tag p27-too-large-cut p30-uidl p31-dele-withheld
-		p32-retry p33-notice p35-last-xtnd p37-half-close p37-reset-client p37-reset-server p38-autologout p38-login p40-silent
-		session-bad-commands session-long-command session-malformed session-unsolicited session-after-quit session-silence
+		p32-retry p33-notice p35-last-xtnd p37-half-close p37-reset-client p37-reset-server p38-autologout p38-login p40-silent p40-slow-message
+		session-bad-commands session-long-command session-malformed session-unsolicited session-after-quit session-silence session-long-status session-long-capa
 		session-bad-sasl`)
 	paths, err := filepath.Glob("testdata/*.txt")
 	if err != nil {
@@ -306,6 +307,11 @@ func (st *stage) step(s step) {
 		synctest.Wait()
 		if got, _ := st.client.received(); st.mode != "at-once" && len(got) != st.before {
 			t.Errorf("client has %q already", got[min(st.before, len(got)):])
+		}
+	case "server waits":
+		synctest.Wait()
+		if got, _ := st.server.received(); len(got) > st.toServer.Len() {
+			t.Errorf("server has %q already", got[st.toServer.Len():])
 		}
 	case "C ends":
 		synctest.Wait()
