@@ -47,8 +47,10 @@ func newRules(list []Rule, own []netip.Prefix) (*rules, error) {
 			to   *[]netip.Prefix
 			from []netip.Prefix
 		}{
-			{&to.Clients, given.Clients}, {&to.Servers, given.Servers},
-			{&to.SkipClients, given.SkipClients}, {&to.SkipServers, given.SkipServers},
+			{&to.Clients, given.Clients},
+			{&to.Servers, given.Servers},
+			{&to.SkipClients, given.SkipClients},
+			{&to.SkipServers, given.SkipServers},
 		} {
 			for _, p := range l.from {
 				if !p.IsValid() || p.Addr().Is4In6() {

@@ -111,21 +111,35 @@ func TestJudge(t *testing.T) {
 	}{
 		{name: "clean", mail: "\r\nhello", verdict: "clean", action: Deliver, counters: Counters{Clean: 1, Delivered: 1}},
 		{name: "infected", mail: infectedMail, verdict: "infected", action: Replace, kept: true, counters: Counters{Infected: 1, Replaced: 1}},
-		{name: "malformed", mail: "Content-Type: multipart/mixed\r\n\r\n", verdict: "unscannable", action: Tag, cause: "malformed",
-			tag: "X-Mirrorgw-Verdict: unscannable; cause=malformed\r\n", counters: Counters{Unscannable: 1, Tagged: 1}},
-		{name: "partial", mail: "Content-Type: message/partial\r\n\r\n", verdict: "unscannable", action: Replace, cause: "partial", kept: true,
-			counters: Counters{Unscannable: 1, Replaced: 1}},
+		{
+			name: "malformed", mail: "Content-Type: multipart/mixed\r\n\r\n", verdict: "unscannable", action: Tag, cause: "malformed",
+			tag: "X-Mirrorgw-Verdict: unscannable; cause=malformed\r\n", counters: Counters{Unscannable: 1, Tagged: 1},
+		},
+		{
+			name: "partial", mail: "Content-Type: message/partial\r\n\r\n", verdict: "unscannable", action: Replace, cause: "partial", kept: true,
+			counters: Counters{Unscannable: 1, Replaced: 1},
+		},
 		{name: "engine down", mail: "\r\nhello", fail: down, verdict: "unscannable", action: Retry, cause: "error", counters: Counters{Unscannable: 1, Retried: 1}},
-		{name: "engine down, tagged", policy: tagErrors, mail: "\r\nhello", fail: down, verdict: "unscannable", action: Tag, cause: "error",
-			tag: "X-Mirrorgw-Verdict: unscannable; cause=error\r\n", counters: Counters{Unscannable: 1, Tagged: 1}},
-		{name: "outgrew the spool", mail: "\r\nhello", incomplete: true, verdict: "unscannable", action: Tag, cause: "oversize",
-			tag: "X-Mirrorgw-Verdict: unscannable; cause=oversize\r\n", counters: Counters{Unscannable: 1, Tagged: 1}},
-		{name: "outgrew the spool, to be replaced", policy: replaceAll, mail: "\r\nhello", incomplete: true, verdict: "unscannable", action: Retry, cause: "oversize",
-			counters: Counters{Unscannable: 1, Retried: 1}},
-		{name: "quarantine full", mail: infectedMail, keepError: errFull, verdict: "infected", action: Retry, cause: "error",
-			counters: Counters{Infected: 1, Retried: 1, QuarantineFailures: 1}},
-		{name: "no notice", mail: infectedMail, noticeErr: errFull, verdict: "infected", action: Retry, cause: "error", kept: true,
-			counters: Counters{Infected: 1, Retried: 1}},
+		{
+			name: "engine down, tagged", policy: tagErrors, mail: "\r\nhello", fail: down, verdict: "unscannable", action: Tag, cause: "error",
+			tag: "X-Mirrorgw-Verdict: unscannable; cause=error\r\n", counters: Counters{Unscannable: 1, Tagged: 1},
+		},
+		{
+			name: "outgrew the spool", mail: "\r\nhello", incomplete: true, verdict: "unscannable", action: Tag, cause: "oversize",
+			tag: "X-Mirrorgw-Verdict: unscannable; cause=oversize\r\n", counters: Counters{Unscannable: 1, Tagged: 1},
+		},
+		{
+			name: "outgrew the spool, to be replaced", policy: replaceAll, mail: "\r\nhello", incomplete: true, verdict: "unscannable", action: Retry, cause: "oversize",
+			counters: Counters{Unscannable: 1, Retried: 1},
+		},
+		{
+			name: "quarantine full", mail: infectedMail, keepError: errFull, verdict: "infected", action: Retry, cause: "error",
+			counters: Counters{Infected: 1, Retried: 1, QuarantineFailures: 1},
+		},
+		{
+			name: "no notice", mail: infectedMail, noticeErr: errFull, verdict: "infected", action: Retry, cause: "error", kept: true,
+			counters: Counters{Infected: 1, Retried: 1},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t, tt.policy, &seeker{needle: payload, fail: tt.fail})

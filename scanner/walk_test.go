@@ -16,30 +16,45 @@ func TestWalk(t *testing.T) {
 		parts []string // PATH TYPE NAME CONTENT
 		cause Cause
 	}{
-		{name: "no MIME at all",
+		{
+			name:  "no MIME at all",
 			mail:  "Subject: x\n\nhello\n",
-			parts: []string{`1 text/plain  "hello\r\n"`}},
+			parts: []string{`1 text/plain  "hello\r\n"`},
+		},
 		{name: "empty mail", mail: "", parts: nil}, // its only part has the same content as the whole mail
 		{name: "header only", mail: "Subject: x\n", parts: []string{`1 text/plain  ""`}},
-		{name: "no blank line",
+		{
+			name:  "no blank line",
 			mail:  "Subject: x\nhello, body\nmore\n",
-			parts: []string{`1 text/plain  "hello, body\r\nmore\r\n"`}},
-		{name: "body only",
+			parts: []string{`1 text/plain  "hello, body\r\nmore\r\n"`},
+		},
+		{
+			name:  "body only",
 			mail:  "just text\nmore\n",
-			parts: []string{}},
-		{name: "bare LF", asIs: true,
+			parts: []string{},
+		},
+		{
+			name: "bare LF", asIs: true,
 			mail:  "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\ntwo\n--b--\n",
-			parts: []string{`1 text/plain  "one"`, `2 text/plain  "two"`}},
-		{name: "NULs, 8-bit and a bare CR",
+			parts: []string{`1 text/plain  "one"`, `2 text/plain  "two"`},
+		},
+		{
+			name:  "NULs, 8-bit and a bare CR",
 			mail:  "Subject: \x00\xff\n\na\x00b\xffc\rd\n",
-			parts: []string{`1 text/plain  "a\x00b\xffc\rd\r\n"`}},
-		{name: "blank before the first field, mbox line, folded fields",
+			parts: []string{`1 text/plain  "a\x00b\xffc\rd\r\n"`},
+		},
+		{
+			name:  "blank before the first field, mbox line, folded fields",
 			mail:  " \nFrom someone\nContent-Type: multipart/mixed;\n\tboundary=\"b\"\n\n--b\n\none\n--b--\n",
-			parts: []string{`1 text/plain  "From someone\r\nContent-Type: multipart/mixed;\r\n\tboundary=\"b\"\r\n\r\n--b\r\n\r\none\r\n--b--\r\n"`}},
-		{name: "mbox line",
+			parts: []string{`1 text/plain  "From someone\r\nContent-Type: multipart/mixed;\r\n\tboundary=\"b\"\r\n\r\n--b\r\n\r\none\r\n--b--\r\n"`},
+		},
+		{
+			name:  "mbox line",
 			mail:  "From someone Mon Jan  1\nContent-Type: text/html\n\nhello\n",
-			parts: []string{`1 text/html  "hello\r\n"`}},
-		{name: "attachments",
+			parts: []string{`1 text/html  "hello\r\n"`},
+		},
+		{
+			name: "attachments",
 			mail: `Content-Type: multipart/mixed; boundary="a b"
 
 preamble
@@ -62,8 +77,11 @@ epilogue
 `,
 			parts: []string{
 				"1 text/plain  \"caf\xc3\xa9 and more\\r\\n\"",
-				"2 application/octet-stream f\u00fc .exe \"hello\""}}, // the override character is neutralised
-		{name: "nested, inner not closed, trailing blanks",
+				"2 application/octet-stream f\u00fc .exe \"hello\"",
+			},
+		}, // the override character is neutralised
+		{
+			name: "nested, inner not closed, trailing blanks",
 			mail: `Content-Type: multipart/mixed; boundary=out
 
 --out 
@@ -83,8 +101,10 @@ Content-Type: text/plain
 three
 --out--
 `,
-			parts: []string{`1.1 text/plain  "one"`, `1.2 text/html  "two"`, `2 text/plain  "three"`}},
-		{name: "a boundary that begins another",
+			parts: []string{`1.1 text/plain  "one"`, `1.2 text/html  "two"`, `2 text/plain  "three"`},
+		},
+		{
+			name: "a boundary that begins another",
 			mail: `Content-Type: multipart/mixed; boundary=b
 
 --b
@@ -100,8 +120,10 @@ one
 two
 --b--
 `,
-			parts: []string{`1.1 text/plain  "one\r\n--b-no"`, `2 text/plain  "two"`}},
-		{name: "the same boundary twice",
+			parts: []string{`1.1 text/plain  "one\r\n--b-no"`, `2 text/plain  "two"`},
+		},
+		{
+			name: "the same boundary twice",
 			mail: `Content-Type: multipart/mixed; boundary=b
 
 --b
@@ -116,20 +138,30 @@ one
 two
 --b--
 `,
-			parts: []string{`1.1 text/plain  "one"`, `2 text/plain  "two"`}},
-		{name: "not closed, ends inside a header",
+			parts: []string{`1.1 text/plain  "one"`, `2 text/plain  "two"`},
+		},
+		{
+			name:  "not closed, ends inside a header",
 			mail:  "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\nContent-Type: text/html\n",
-			parts: []string{`1 text/plain  "one"`, `2 text/html  ""`}},
-		{name: "boundary inside a header",
+			parts: []string{`1 text/plain  "one"`, `2 text/html  ""`},
+		},
+		{
+			name:  "boundary inside a header",
 			mail:  "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n--b\n\ntwo\n--b--\n",
-			parts: []string{`1 text/html  ""`, `2 text/plain  "two"`}},
-		{name: "content type that only clients read",
+			parts: []string{`1 text/html  ""`, `2 text/plain  "two"`},
+		},
+		{
+			name:  "content type that only clients read",
 			mail:  "Content-Type: multipart/mixed (really); charset; boundary==_b=1; x\n\n--=_b=1\n\none\n--=_b=1--\n",
-			parts: []string{`1 text/plain  "one"`}},
-		{name: "RFC 2231 boundary",
+			parts: []string{`1 text/plain  "one"`},
+		},
+		{
+			name:  "RFC 2231 boundary",
 			mail:  "Content-Type: multipart/mixed; boundary*0=\"a\"; boundary*1=\"b\"\n\n--ab\n\none\n--ab--\n",
-			parts: []string{`1 text/plain  "one"`}},
-		{name: "message in a message",
+			parts: []string{`1 text/plain  "one"`},
+		},
+		{
+			name: "message in a message",
 			mail: `Content-Type: multipart/mixed; boundary=b
 
 --b
@@ -155,63 +187,101 @@ two
 				`1 message/rfc822  "Subject: inner\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\none\r\n--c--\r\n"`,
 				`1.1 text/plain  "one"`,
 				`2 message/rfc822  "Subject: plain\r\n\r\ntwo"`,
-				`2.1 text/plain  "two"`}},
-		{name: "message in base64",
+				`2.1 text/plain  "two"`,
+			},
+		},
+		{
+			name: "message in base64",
 			mail: "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" +
 				base64.StdEncoding.EncodeToString([]byte("Subject: x\n\nhidden")) + "\n",
-			parts: []string{`1 message/rfc822  "Subject: x\n\nhidden"`, `1.1 text/plain  "hidden"`}},
-		{name: "digest",
+			parts: []string{`1 message/rfc822  "Subject: x\n\nhidden"`, `1.1 text/plain  "hidden"`},
+		},
+		{
+			name:  "digest",
 			mail:  "Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: x\n\none\n--b--\n",
-			parts: []string{`1 message/rfc822  "Subject: x\r\n\r\none"`, `1.1 text/plain  "one"`}},
-		{name: "the same content twice",
+			parts: []string{`1 message/rfc822  "Subject: x\r\n\r\none"`, `1.1 text/plain  "one"`},
+		},
+		{
+			name:  "the same content twice",
 			mail:  "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\none\n--b--\n",
-			parts: []string{`1 text/plain  "one"`}},
-		{name: "encoding on a multipart is ignored",
+			parts: []string{`1 text/plain  "one"`},
+		},
+		{
+			name:  "encoding on a multipart is ignored",
 			mail:  "Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n--b\n\none\n--b--\n",
-			parts: []string{`1 text/plain  "one"`}},
-		{name: "unknown encoding is none",
+			parts: []string{`1 text/plain  "one"`},
+		},
+		{
+			name:  "unknown encoding is none",
 			mail:  "Content-Transfer-Encoding: iso-8859-1\n\none",
-			parts: []string{`1 text/plain  "one"`}},
-		{name: "equal fields twice",
+			parts: []string{`1 text/plain  "one"`},
+		},
+		{
+			name:  "equal fields twice",
 			mail:  "Content-Type: Text/HTML\nContent-Type: text/html\n\none",
-			parts: []string{`1 text/html  "one"`}},
-		{name: "empty base64 part",
+			parts: []string{`1 text/html  "one"`},
+		},
+		{
+			name:  "empty base64 part",
 			mail:  "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Transfer-Encoding: base64\n\n \n--b--\n",
-			parts: []string{`1 text/plain  ""`}},
+			parts: []string{`1 text/plain  ""`},
+		},
 
-		{name: "multipart without boundary", cause: CauseMalformed,
+		{
+			name: "multipart without boundary", cause: CauseMalformed,
 			mail:  "Content-Type: multipart/mixed\nContent-Transfer-Encoding: base64\n\naGVsbG8=\n",
-			parts: []string{`1 multipart/mixed  "hello"`}},
-		{name: "multipart with an empty boundary", cause: CauseMalformed,
+			parts: []string{`1 multipart/mixed  "hello"`},
+		},
+		{
+			name: "multipart with an empty boundary", cause: CauseMalformed,
 			mail:  "Content-Type: multipart/mixed; boundary=\"\"\n\n--\n\none\n----\n",
-			parts: []string{`1 multipart/mixed  "--\r\n\r\none\r\n----\r\n"`}},
-		{name: "boundary never met", cause: CauseMalformed,
+			parts: []string{`1 multipart/mixed  "--\r\n\r\none\r\n----\r\n"`},
+		},
+		{
+			name: "boundary never met", cause: CauseMalformed,
 			mail:  "Content-Type: multipart/mixed; boundary=b\n\n--c\n\none\n--c--\n",
-			parts: nil},
-		{name: "overlong boundary", cause: CauseMalformed,
+			parts: nil,
+		},
+		{
+			name: "overlong boundary", cause: CauseMalformed,
 			mail:  "Content-Type: multipart/mixed; boundary=" + strings.Repeat("b", 2000) + "\n\nx\n",
-			parts: []string{`1 multipart/mixed  "x\r\n"`}},
-		{name: "base64 of nothing", cause: CauseMalformed,
+			parts: []string{`1 multipart/mixed  "x\r\n"`},
+		},
+		{
+			name: "base64 of nothing", cause: CauseMalformed,
 			mail:  "Content-Transfer-Encoding: base64\n\n!!!!\n",
-			parts: []string{`1 text/plain  ""`}},
-		{name: "uuencode", cause: CauseMalformed,
+			parts: []string{`1 text/plain  ""`},
+		},
+		{
+			name: "uuencode", cause: CauseMalformed,
 			mail:  "Content-Transfer-Encoding: x-uuencode\n\nbegin 644 x\n",
-			parts: []string{`1 text/plain  "begin 644 x\r\n"`}},
-		{name: "two types", cause: CauseMalformed,
+			parts: []string{`1 text/plain  "begin 644 x\r\n"`},
+		},
+		{
+			name: "two types", cause: CauseMalformed,
 			mail:  "Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=b\n\n--b\n",
-			parts: []string{`1 text/plain  "--b\r\n"`}},
-		{name: "two encodings", cause: CauseMalformed,
+			parts: []string{`1 text/plain  "--b\r\n"`},
+		},
+		{
+			name: "two encodings", cause: CauseMalformed,
 			mail:  "Content-Transfer-Encoding: 7bit\nContent-Transfer-Encoding: base64\n\naGVsbG8=",
-			parts: []string{`1 text/plain  "aGVsbG8="`}},
-		{name: "overlong type", cause: CauseMalformed,
+			parts: []string{`1 text/plain  "aGVsbG8="`},
+		},
+		{
+			name: "overlong type", cause: CauseMalformed,
 			mail:  "Content-Type: text/plain; x=\"" + strings.Repeat("x", 2*maxFieldLength) + "\"\n\none",
-			parts: []string{`1 text/plain  "one"`}},
-		{name: "message/partial", cause: CausePartial,
+			parts: []string{`1 text/plain  "one"`},
+		},
+		{
+			name: "message/partial", cause: CausePartial,
 			mail:  "Content-Type: message/partial; id=x; number=1; total=2\n\nSubject: y\n\none",
-			parts: []string{`1 message/partial  "Subject: y\r\n\r\none"`}},
-		{name: "partial counts for more than malformed", cause: CausePartial,
+			parts: []string{`1 message/partial  "Subject: y\r\n\r\none"`},
+		},
+		{
+			name: "partial counts for more than malformed", cause: CausePartial,
 			mail:  "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed\n\n--b\nContent-Type: message/partial\n\n--b--\n",
-			parts: []string{`1 multipart/mixed  ""`}},
+			parts: []string{`1 multipart/mixed  ""`},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			mail := tt.mail

@@ -228,8 +228,11 @@ func TestDeviceErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, stack.DeviceConfig{Name: "mirror0"}, "an interface of kind bridge has this name"},
-		{"busy with us", func(t *testing.T) { openDevice(t, stack.DeviceConfig{Name: "mirror0"}) },
-			stack.DeviceConfig{Name: "mirror0"}, "in use by another process"},
+		{
+			"busy with us", func(t *testing.T) { openDevice(t, stack.DeviceConfig{Name: "mirror0"}) },
+			stack.DeviceConfig{Name: "mirror0"},
+			"in use by another process",
+		},
 		{"busy with a stranger", func(t *testing.T) {
 			link := &netlink.Tuntap{
 				LinkAttrs: netlink.LinkAttrs{Name: "mirror0"}, Mode: netlink.TUNTAP_MODE_TAP,

@@ -2,9 +2,11 @@ package stack
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/waiter"
@@ -18,6 +20,21 @@ const listenBacklog = 256
 type listener struct {
 	ep tcpip.Endpoint
 	wq *waiter.Queue
+}
+
+// listenAll opens a listener for each intercepted port and family.
+func (s *Stack) listenAll() error {
+	for _, port := range s.cfg.Ports {
+		for _, proto := range []tcpip.NetworkProtocolNumber{ipv4.ProtocolNumber, ipv6.ProtocolNumber} {
+			l, err := s.listen(proto, port)
+			if err != nil {
+				return fmt.Errorf("listening for intercepted flows to port %d: %w", port, err)
+			}
+			s.listeners = append(s.listeners, l)
+			s.counters.listeners.Add(1)
+		}
+	}
+	return nil
 }
 
 // listen opens the listener for one port and family. It is bound to the NIC as a device: a NIC in the bind address alone is

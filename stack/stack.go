@@ -84,6 +84,8 @@ type Stack struct {
 	counters  counters
 	admission atomic.Int32
 
+	listeners []*listener // opened by Claim, closed by Run
+
 	dialing     context.Context // ends when draining begins: no dial outlives the wish for its flow
 	stopDialing context.CancelFunc
 }
@@ -183,8 +185,8 @@ func (s *Stack) routes() []tcpip.Route {
 	)
 }
 
-// Claim makes sure that nobody else has the gateway's addresses and takes them: from then on they answer. Frames must be
-// flowing already. It takes about half a second.
+// Claim makes sure that nobody else has the gateway's addresses and takes them: from then on they answer. It also opens the
+// listeners for intercepted flows. Frames must be flowing already. It takes about half a second.
 //
 // Errors: which address is in use by whom.
 func (s *Stack) Claim(ctx context.Context) error {
@@ -221,7 +223,7 @@ func (s *Stack) Claim(ctx context.Context) error {
 			return fmt.Errorf("taking address %s: %w", p, asError(err))
 		}
 	}
-	return nil
+	return s.listenAll()
 }
 
 // probe asks the link for another holder of each of the gateway's addresses, of all at once.
@@ -274,20 +276,11 @@ func (s *Stack) Run(ctx context.Context) error {
 	}()
 	var accepting sync.WaitGroup
 	defer accepting.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for _, port := range s.cfg.Ports {
-		for _, proto := range []tcpip.NetworkProtocolNumber{ipv4.ProtocolNumber, ipv6.ProtocolNumber} {
-			l, err := s.listen(proto, port)
-			if err != nil {
-				return fmt.Errorf("listening for intercepted flows to port %d: %w", port, err)
-			}
-			s.counters.listeners.Add(1)
-			accepting.Go(func() { // ends with ctx
-				defer l.ep.Close()
-				s.accept(ctx, l)
-			})
-		}
+	for _, l := range s.listeners {
+		accepting.Go(func() { // ends with ctx
+			defer l.ep.Close()
+			s.accept(ctx, l)
+		})
 	}
 	<-ctx.Done()
 	s.drain()

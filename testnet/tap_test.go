@@ -8,9 +8,9 @@ import (
 	"os"
 	"testing"
 
-	"mirrorgw/testnet"
-
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
+
+	"mirrorgw/testnet"
 )
 
 func TestTapReadsWhatIsReady(t *testing.T) {

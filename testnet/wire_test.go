@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"mirrorgw/testnet"
-
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
+
+	"mirrorgw/testnet"
 )
 
 // Addresses of test frames. A frame is destination, source, type and one octet that tells it from others.

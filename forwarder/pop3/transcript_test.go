@@ -56,8 +56,10 @@ type step struct {
 // texts are the steps whose text is octets.
 var octetSteps = []string{"C:", "C>", "S:", "S>", "client gets:", "server gets:", "judged:", "judged head:"}
 
-var otherSteps = []string{"config:", "judge:", "client waits", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
-	"sleep:", "client sees:", "server sees:", "user:", "error:", "counters:", "modes:"}
+var otherSteps = []string{
+	"config:", "judge:", "client waits", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
+	"sleep:", "client sees:", "server sees:", "user:", "error:", "counters:", "modes:",
+}
 
 func readTranscript(t *testing.T, path string) transcript {
 	t.Helper()
