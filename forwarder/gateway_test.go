@@ -304,7 +304,7 @@ func icmp6(by, toMAC mac, from, to string, hops byte, body []byte) []byte {
 // slowChecksum is RFC 1071 by the letter, two octets at a time: what the fast one is compared with.
 func slowChecksum(b []byte) uint16 {
 	var s uint32
-	for i := 0; i < len(b); i++ {
+	for i := range b {
 		if i%2 == 0 {
 			s += uint32(b[i]) << 8
 		} else {

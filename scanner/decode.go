@@ -60,7 +60,7 @@ type flusher struct {
 
 func (f *flusher) put(c byte) {
 	if f.n == len(f.buf) {
-		f.flush()
+		_ = f.flush() // the error is kept
 	}
 	f.buf[f.n] = c
 	f.n++

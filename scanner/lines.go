@@ -3,7 +3,9 @@ package scanner
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
+	"slices"
 )
 
 // lineBuffer is how much of a line is looked at at once. Field names, boundary lines and transfer encodings fit; a longer
@@ -47,8 +49,8 @@ func (l *lines) next() (piece []byte, begins, ok bool, m mark, err error) {
 	}
 	begins = !l.midline
 	piece, err = l.r.ReadSlice('\n')
-	l.midline = err == bufio.ErrBufferFull
-	if err != nil && err != bufio.ErrBufferFull && err != io.EOF {
+	l.midline = errors.Is(err, bufio.ErrBufferFull)
+	if err != nil && !l.midline && !errors.Is(err, io.EOF) {
 		return nil, false, false, mark{}, err
 	}
 	if len(piece) == 0 {
@@ -73,8 +75,8 @@ func (l *lines) match(line []byte) (mark, bool) {
 		return mark{}, false
 	}
 	line = bytes.TrimRight(line, " \t\r\n")
-	for i := len(l.open) - 1; i >= 0; i-- {
-		rest, ok := bytes.CutPrefix(line, []byte(l.open[i]))
+	for i, boundary := range slices.Backward(l.open) {
+		rest, ok := bytes.CutPrefix(line, []byte(boundary))
 		if ok && (len(rest) == 0 || string(rest) == "--") {
 			return mark{level: i, closing: len(rest) > 0}, true
 		}

@@ -185,7 +185,7 @@ func zipped(text string) []byte {
 	z := zip.NewWriter(&b)
 	// A bytes.Buffer takes everything.
 	if w, err := z.Create("notes.txt"); err == nil {
-		io.WriteString(w, text)
+		_, _ = io.WriteString(w, text)
 	}
 	z.Close()
 	return b.Bytes()
@@ -194,7 +194,7 @@ func zipped(text string) []byte {
 func gzipped(text string) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	io.WriteString(z, text)
+	_, _ = io.WriteString(z, text) // as above
 	z.Close()
 	return b.Bytes()
 }

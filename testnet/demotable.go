@@ -49,7 +49,7 @@ func (t demoTable) write(w io.Writer) {
 		}
 		fmt.Fprintf(columns, "%s\t%s\t%s\t%s\n", line.what, line.expected, shorten(line.seen), mark)
 	}
-	columns.Flush()
+	_ = columns.Flush() // whoever asked for the table has gone away
 }
 
 // oneLine is an error for a cell: what it said last is most often what went wrong.

@@ -189,7 +189,7 @@ func endProcesses(ctx context.Context, namespace string) error {
 			if inNamespace(folder, inside) && process.Signal(s) == nil {
 				left++
 			}
-			process.Release()
+			_ = process.Release() // frees what FindProcess took
 		}
 		return left, nil
 	}

@@ -97,7 +97,7 @@ func (s *session) inputFailed(err error) error {
 	switch {
 	case s.stopping():
 		return nil
-	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF): // half a command is none
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // half a command is none
 		s.gone = true
 		if s.queue.messages.Load() > 0 {
 			return ErrClientLeft
@@ -125,7 +125,9 @@ func (s *session) refuseBad(text string, last bool) error {
 		return s.refuse(text)
 	}
 	s.relay.counters.refused.Add(1)
-	s.push(&pending{answer: answerLocal, local: text, last: true})
+	if err := s.push(&pending{answer: answerLocal, local: text, last: true}); err != nil {
+		return err
+	}
 	<-s.done // the server pump ends the session once the refusal has left
 	return nil
 }

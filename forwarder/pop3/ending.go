@@ -44,7 +44,7 @@ func serverError(err error) error {
 		return ErrMalformedReply
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return ErrServerSilent
-	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return ErrServerClosed
 	default:
 		return &lost{side: "server", err: err}

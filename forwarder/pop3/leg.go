@@ -93,7 +93,7 @@ func (l *leg) closeWrite() bool {
 func (l *leg) close(ended bool) {
 	if !ended && l.closeWrite() {
 		l.conn.SetReadDeadline(time.Now().Add(lingerRead))
-		io.Copy(io.Discard, l.conn) // its end, whatever it is, ends the wait
+		_, _ = io.Copy(io.Discard, l.conn) // its end, whatever it is, ends the wait
 	}
 	l.conn.Close()
 }

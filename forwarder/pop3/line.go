@@ -14,9 +14,9 @@ var errLineTooLong = errors.New("line too long")
 // Errors: errLineTooLong; io.ErrUnexpectedEOF when the stream ends inside a line; io.EOF between lines; those of r.
 func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 	line, err := r.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		whole := append([]byte(nil), line...)
-		for err == bufio.ErrBufferFull && len(whole) <= limit {
+		for errors.Is(err, bufio.ErrBufferFull) && len(whole) <= limit {
 			line, err = r.ReadSlice('\n')
 			whole = append(whole, line...)
 		}
@@ -25,7 +25,7 @@ func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 	switch {
 	case len(line) > limit:
 		return nil, errLineTooLong
-	case err == io.EOF && len(line) > 0:
+	case errors.Is(err, io.EOF) && len(line) > 0:
 		return nil, io.ErrUnexpectedEOF
 	case err != nil:
 		return nil, err

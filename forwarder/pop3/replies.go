@@ -229,7 +229,7 @@ func (s *session) readBody(f *framer, out sink) error {
 		}
 		chunk, _ := s.replies.Peek(s.replies.Buffered()) // what is buffered is there
 		n, done, err := f.feed(chunk, out)
-		s.replies.Discard(n)
+		_, _ = s.replies.Discard(n) // n octets were peeked at, so they are there
 		if err != nil {
 			return err
 		}

@@ -162,7 +162,7 @@ var errOver = errors.New("over")
 // end ends the session with err; the first call counts. Connections are closed by run once the pumps have returned.
 func (s *session) end(err error) {
 	s.endOnce.Do(func() {
-		if err != errOver {
+		if !errors.Is(err, errOver) {
 			s.err = err
 		}
 		close(s.done)

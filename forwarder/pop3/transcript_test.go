@@ -227,7 +227,7 @@ func play(t *testing.T, tr transcript, mode string) {
 	st.close()
 	for _, text := range tr.all("counters:") {
 		got := reflect.ValueOf(st.relay.Counters())
-		for _, pair := range strings.Fields(text) {
+		for pair := range strings.FieldsSeq(text) {
 			name, n, _ := strings.Cut(pair, "=")
 			if v := got.FieldByName(name); !v.IsValid() || fmt.Sprint(v.Uint()) != n {
 				t.Errorf("counter %s is %v, want %s", name, v, n)
@@ -242,7 +242,7 @@ func play(t *testing.T, tr transcript, mode string) {
 func newStage(t *testing.T, tr transcript, mode string) *stage {
 	cfg := Config{}
 	for _, text := range tr.all("config:") {
-		for _, pair := range strings.Fields(text) {
+		for pair := range strings.FieldsSeq(text) {
 			name, value, _ := strings.Cut(pair, "=")
 			n, _ := strconv.ParseInt(value, 10, 64)
 			switch name {
@@ -260,7 +260,7 @@ func newStage(t *testing.T, tr transcript, mode string) *stage {
 	cfg.Spool.Dir = t.TempDir()
 	judge := &clerk{}
 	for _, text := range tr.all("judge:") {
-		for _, name := range strings.Fields(text) {
+		for name := range strings.FieldsSeq(text) {
 			action := map[string]scanner.Action{"deliver": scanner.Deliver, "tag": scanner.Tag, "replace": scanner.Replace, "retry": scanner.Retry}
 			judge.actions = append(judge.actions, action[name])
 		}

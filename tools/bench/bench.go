@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"mirrorgw/testnet"
 )
@@ -135,10 +136,5 @@ func (b *bench) tell(format string, args ...any) {
 }
 
 func (m *measure) measuredOn(w way) bool {
-	for _, one := range m.ways {
-		if one == w {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(m.ways, w)
 }
