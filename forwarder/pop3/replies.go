@@ -100,7 +100,7 @@ func (s *session) next() (*pending, error) {
 
 // idleError says what a failed read means while no command is outstanding.
 func (s *session) idleError(err error, inputEnded bool) error {
-	if err == io.EOF || inputEnded && errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, io.EOF) || inputEnded && errors.Is(err, os.ErrDeadlineExceeded) {
 		return errOver
 	}
 	return serverError(err)

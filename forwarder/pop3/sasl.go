@@ -121,7 +121,7 @@ func (s *session) readSASLLine() ([]byte, error) {
 	case err == nil:
 	case closed(s.draining):
 		return nil, errDrained
-	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		s.gone = true
 		return nil, ErrClientLeft
 	case errors.Is(err, errLineTooLong):

@@ -134,7 +134,7 @@ func (s *session) run(ctx context.Context) error {
 	if suspect(s.err) {
 		s.cfg.Log.Warn("session ended", "protocol", "pop3", "client", s.origin.Client, "server", s.origin.Server, "error", s.err)
 	}
-	if s.err == errDrained {
+	if errors.Is(s.err, errDrained) {
 		return context.Cause(ctx)
 	}
 	return s.err
