@@ -87,7 +87,7 @@ func (s *session) copyOpaque(to, from *leg) error {
 		}
 		switch {
 		case err == nil:
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			if !to.closeWrite() {
 				return errOver
 			}
