@@ -157,6 +157,7 @@ func (s *Server) Run(ctx context.Context, status func() Status) error {
 		}
 	})
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile) // at most requestTime long
 	srv := &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: requestTime,
