@@ -21,4 +21,11 @@
 //   - 2026: flags stand before arguments. urfave/cli stops looking for flags at the first argument; what looks like a flag
 //     behind it is refused, since a flag that is silently ignored is a wrong answer.
 //   - 2026: exit codes are 0 done, 1 the answer is no, 2 usage or configuration error.
+//   - 2026: `scan` exits 2 when something could not be read, even when something else was infected: the answer is incomplete,
+//     and either code stops a script. What was infected is listed all the same.
+//   - 2026: `scan` takes a file that begins with "From " for an mbox file, except *.eml and what lies in a maildir's cur and
+//     new: in those a mail's first line must not have it cut apart.
+//   - 2026: `scan`, interrupted, waits for nothing: neither a read of standard input nor an engine at work can be called off.
+//     Both end with the process.
+//   - 2026: a malformed quarantine ID is an unknown one, exit 1: whoever mistypes one wants to hear that there is no such mail.
 package main

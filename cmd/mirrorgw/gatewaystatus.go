@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"reflect"
@@ -142,9 +143,14 @@ func compileRules(paths []string) error {
 	return engine.Close()
 }
 
+// openEngine compiles rule files and folders for the command that judges without a gateway.
+func openEngine(rules []string, log *slog.Logger) (engine, error) {
+	return yara.New(yara.Config{Rules: rules, Log: log})
+}
+
 // builtIn returns the rooms of this build.
 func builtIn() rooms {
-	r := rooms{newGateway: newMirror, compileRules: compileRules}
+	r := rooms{newGateway: newMirror, compileRules: compileRules, openEngine: openEngine}
 	if v := yara.Version(); v != "" {
 		r.engines = []engineVersion{{yara.Name, "libyara " + v}}
 	}

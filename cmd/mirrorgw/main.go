@@ -38,11 +38,14 @@ func (p *program) main(ctx context.Context) int {
 		fmt.Fprintln(p.stderr, wrong) // each begins with its place, as compilers write it
 		return exitUsage
 	}
-	fmt.Fprintln(p.stderr, "mirrorgw:", err)
-	if exit, ok := errors.AsType[*exitError](err); ok {
-		return exit.code
+	exit, ok := errors.AsType[*exitError](err)
+	if !ok {
+		exit = &exitError{exitNo, err}
 	}
-	return exitNo
+	if exit.err != nil {
+		fmt.Fprintln(p.stderr, "mirrorgw:", err)
+	}
+	return exit.code
 }
 
 // The exit codes promised to users.
@@ -52,13 +55,19 @@ const (
 	exitUsage = 2 // the command line or the configuration is wrong
 )
 
-// exitError is an error with an exit code of its own.
+// exitError is an error with an exit code of its own. Without err the command has said all there is to say.
 type exitError struct {
 	code int
 	err  error
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
 func (e *exitError) Unwrap() error { return e.err }
 
 // usagef returns an error about the command line.

@@ -6,6 +6,7 @@ import (
 
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/scanner"
 )
 
 // rooms are what the commands need of the rest of the program. main takes those that are built in, a test its own.
@@ -16,7 +17,16 @@ type rooms struct {
 	// compileRules says what is wrong with YARA rule files and folders, as FILE:LINE: message, one a line.
 	compileRules func(paths []string) error
 
+	// openEngine compiles YARA rules for `scan`. What is wrong with them it says as compileRules does.
+	openEngine func(rules []string, log *slog.Logger) (engine, error)
+
 	engines []engineVersion
+}
+
+// engine judges parts of mails until it is closed.
+type engine interface {
+	scanner.Engine
+	Close() error
 }
 
 // gateway is a mirror at work.
