@@ -69,7 +69,7 @@ func (m *mbox) copy() error {
 			}
 		}
 		piece, err := m.r.ReadSlice('\n')
-		if err != nil && err != bufio.ErrBufferFull && err != io.EOF {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) && !errors.Is(err, io.EOF) {
 			return err
 		}
 		if len(piece) == 0 {
@@ -95,9 +95,9 @@ func (m *mbox) copy() error {
 func (m *mbox) skipLine() error {
 	for {
 		_, err := m.r.ReadSlice('\n')
-		switch err {
-		case bufio.ErrBufferFull:
-		case io.EOF:
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF):
 			return nil
 		default:
 			return err

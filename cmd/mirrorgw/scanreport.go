@@ -166,7 +166,7 @@ func (r *report) exitCode() int {
 
 // reason returns what an error of the file system says, less the path, which is shown already.
 func reason(err error) string {
-	if path, ok := errors.AsType[*fs.PathError](err); ok && error(path) == err {
+	if path, ok := err.(*fs.PathError); ok { //nolint:errorlint // inside a wrapper the path belongs to the sentence
 		return path.Err.Error()
 	}
 	return err.Error()

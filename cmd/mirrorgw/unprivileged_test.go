@@ -23,7 +23,7 @@ func unprivileged(t *testing.T, do func()) {
 	if _, err := unix.SetfsuidRetUid(nobody); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.SetfsuidRetUid(0) //nolint:errcheck // back to what it was
+	defer unix.SetfsuidRetUid(0)
 	do()
 }
 
