@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/config"
@@ -189,6 +192,14 @@ func TestQuarantineExport(t *testing.T) {
 	}
 	if code, _, _ := k.call(t, "export", "-o", filepath.Join(dir, "none"), "000000000000"); code != exitNo || !missing(filepath.Join(dir, "none")) {
 		t.Errorf("exit %d, or a file for a mail that is not there", code)
+	}
+}
+
+func TestQuarantineExportLeavesNoHalfAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.eml")
+	broken := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(syscall.EIO))
+	if err := writeNew(path, broken); !errors.Is(err, syscall.EIO) || !missing(path) {
+		t.Errorf("%v, or there is a file", err)
 	}
 }
 

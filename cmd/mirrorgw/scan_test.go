@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/scanner"
 	"mirrorgw/testnet"
 )
@@ -296,7 +297,7 @@ func TestScanUsage(t *testing.T) {
 	broken := errors.New("/etc/mirrorgw/rules/a.yar:3: syntax error")
 	bad := rooms{openEngine: func([]string, *slog.Logger) (engine, error) { return nil, broken }}
 	blind := rooms{openEngine: func([]string, *slog.Logger) (engine, error) { return blindEngine{}, nil }}
-	config := write(t, "m.yaml", valid(t.TempDir())+"nope: 1\n")
+	file := write(t, "m.yaml", valid(t.TempDir())+"nope: 1\n")
 	for _, c := range []struct {
 		rooms rooms
 		args  []string
@@ -306,7 +307,7 @@ func TestScanUsage(t *testing.T) {
 		{rooms{}, []string{"scan", "-", "-"}, "mirrorgw: scan: - is there twice, and standard input can be read once"},
 		{rooms{}, []string{"scan", "a", "--json"}, "mirrorgw: --json stands behind a: flags come before arguments (and -- before an argument that looks like one)"},
 		{rooms{}, []string{"scan", "-c", "/nope", "a"}, "/nope: no such file: "},
-		{rooms{}, []string{"scan", "-c", config, "a"}, config + ":5:1: unknown key nope; "},
+		{rooms{}, []string{"scan", "-c", file, "a"}, file + ":5:1: unknown key nope; "},
 		{bad, []string{"scan", "a"}, "mirrorgw: " + broken.Error()},
 		{blind, []string{"scan", "a"}, "mirrorgw: self-test of engine blind: it does not find the EICAR test file"},
 	} {
@@ -331,13 +332,13 @@ func TestScanKeepsToTheConfiguration(t *testing.T) {
 		"box":  "From a\n" + cleanMail + strings.Repeat("0123456789abcde\n", 1024) + "\nFrom b\n" + cleanMail,
 		"tiny": cleanMail,
 	})
-	config := write(t, "m.yaml", valid(t.TempDir())+"scan: {limits: {message: 2KiB}, yara: {rules: [/some/rules]}}\nspool: {memory: 1KiB, max: 8KiB, dir: "+t.TempDir()+"}\n")
+	file := write(t, "m.yaml", valid(t.TempDir())+"scan: {limits: {message: 2KiB}, yara: {rules: [/some/rules]}}\nspool: {memory: 1KiB, max: 8KiB, dir: "+t.TempDir()+"}\n")
 	var asked []string
 	r := rooms{openEngine: func(rules []string, _ *slog.Logger) (engine, error) {
 		asked = rules
 		return &stub{}, nil
 	}}
-	code, stdout, stderr := call(t, r, "scan", "--json", "-c", config, dir)
+	code, stdout, stderr := call(t, r, "scan", "--json", "-c", file, dir)
 	var got []string
 	for _, e := range elements(t, stdout) {
 		got = append(got, fmt.Sprintf("%s %s %s %d", filepath.Base(e.Path), e.Verdict, *e.Cause, e.Size))
@@ -354,10 +355,20 @@ func TestScanKeepsToTheConfiguration(t *testing.T) {
 	}
 }
 
+func TestScanOfWhatOutgrowsTheSpool(t *testing.T) {
+	end := strings.Repeat("0123456789abcde\n", 1024) // beyond the spool, within the limit of a mail
+	dir := tree(t, map[string]string{"box": "From a\n" + cleanMail + end, "mail": cleanMail + end})
+	file := write(t, "m.yaml", valid(t.TempDir())+"spool: {memory: 1KiB, max: 8KiB}\n")
+	list, code, stderr := verdicts(t, dir, "-c", file, dir)
+	if code != exitNo || stderr != "" || !slices.Equal(list, []string{"box#1 unscannable", "mail unscannable"}) {
+		t.Errorf("exit %d, %q, %q", code, stderr, list)
+	}
+}
+
 func TestScanWithoutASpool(t *testing.T) {
 	dir := tree(t, map[string]string{"big": cleanMail + strings.Repeat("x", 4096), "box": "From a\n" + strings.Repeat("x", 4096) + "\n\nFrom b\n" + cleanMail})
-	config := write(t, "m.yaml", valid(t.TempDir())+"spool: {memory: 1KiB, dir: /nope}\n")
-	code, stdout, stderr := call(t, (&stub{}).rooms(), "scan", "-c", config, dir)
+	file := write(t, "m.yaml", valid(t.TempDir())+"spool: {memory: 1KiB, dir: /nope}\n")
+	code, stdout, stderr := call(t, (&stub{}).rooms(), "scan", "-c", file, dir)
 	if code != exitIncomplete || strings.Count(stderr, "spooling a message: ") != 2 || strings.Count(stderr, "\n") != 2 || !strings.Contains(stdout, "/box#2\n") {
 		t.Errorf("exit %d, %q, %q", code, stderr, stdout)
 	}
@@ -442,6 +453,25 @@ func TestScanInterruptedDoesNotWaitForStandardInput(t *testing.T) {
 	code := <-ended
 	if last := <-out; code != exitIncomplete || !strings.HasPrefix(last, "mails: 1 clean, 0 infected, 0 unscannable, ") {
 		t.Errorf("exit %d, %q, %q", code, last, errs.String())
+	}
+}
+
+func TestScanCalledOffIsNoVerdict(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	s := &stub{judged: func(mail []byte) {
+		if string(mail) == eicarMail {
+			interrupt()
+		}
+	}}
+	_, sc, err := (&program{rooms: s.rooms()}).openScanner(t.Context(), config.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan judgement, 1)
+	j := &judging{scanner: sc}
+	j.judge(ctx, job{letter{path: "a", source: io.NopCloser(strings.NewReader(eicarMail))}, answer})
+	if made, ok := <-answer; ok {
+		t.Errorf("got %+v", made)
 	}
 }
 

@@ -125,7 +125,6 @@ func (f finder) folder(ctx context.Context, root *os.Root, path string, depth in
 			if !f.delivered(root, name, shown, leftOut, emit) {
 				return false
 			}
-		case e.IsDir() && maildir && name == "tmp": // not delivered yet
 		case e.IsDir() && depth == maxFolders:
 			if !emit(letter{path: shown, err: fmt.Errorf("more than %d folders inside each other", maxFolders)}) {
 				return false
@@ -138,7 +137,7 @@ func (f finder) folder(ctx context.Context, root *os.Root, path string, depth in
 				}
 				continue
 			}
-			if maildir && !holdsMaildir(sub) { // indexes, filters and the like
+			if maildir && !holdsMaildir(sub) { // tmp, where nothing is delivered yet; indexes, filters and the like
 				sub.Close()
 				continue
 			}

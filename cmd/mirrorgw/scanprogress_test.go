@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -87,5 +88,19 @@ func TestProgressMakesRoom(t *testing.T) {
 	p.stop()
 	if want := "one\r\x1b[Ka line\ntwo\r\x1b[K"; w.String() != want {
 		t.Errorf("got %q, want %q", w.String(), want)
+	}
+}
+
+func TestProgressIsForTerminalsOnly(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, w := range []io.Writer{&bytes.Buffer{}, null} {
+		if p := startProgress(w); p != nil {
+			p.stop()
+			t.Errorf("progress is shown on a %T", w)
+		}
 	}
 }
