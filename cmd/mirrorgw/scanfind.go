@@ -218,7 +218,7 @@ func (f finder) sniff(ctx context.Context, path string, content io.ReadCloser, e
 	for n := 1; ; n++ {
 		l := letter{path: fmt.Sprintf("%s#%d", path, n)}
 		l.mail, l.complete, l.err = box.next(f.spool)
-		if l.err == io.EOF {
+		if errors.Is(l.err, io.EOF) {
 			return true
 		}
 		if !emit(l) {
