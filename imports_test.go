@@ -59,6 +59,7 @@ var rooms = []room{
 			{path: "mirrorgw/testnet", in: "lab", why: "`lab` builds the test network for users; nothing else at run time may depend on it"},
 			{path: "github.com/urfave/cli/v2", why: "command line"},
 			{path: system, why: "access(2), and what else the standard library lacks"},
+			{path: "golang.org/x/term", in: "scanprogress", why: "progress is shown to a terminal only"},
 		},
 		tests: []permit{
 			{path: "mirrorgw/testnet", why: "the binary is tested in the lab"},
