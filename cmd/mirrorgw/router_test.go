@@ -180,7 +180,11 @@ func (l *routerLab) receive(s *testnet.PacketSocket, what string, matches func(f
 func (l *routerLab) settle(s *testnet.PacketSocket) [][]byte {
 	l.t.Helper()
 	const mark = "settle: the marker"
-	l.send(s, frame(s.MAC, mirrorMAC, ipv4(strangerIPv4, testnet.GatewayIPv4, layers.IPProtocolICMPv4),
+	from := testnet.ClientIPv4
+	if s == l.router {
+		from = testnet.RouterIPv4
+	}
+	l.send(s, frame(s.MAC, mirrorMAC, ipv4(from, testnet.GatewayIPv4, layers.IPProtocolICMPv4),
 		&layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(layers.ICMPv4TypeEchoRequest, 0)}, gopacket.Payload(mark)))
 	var frames [][]byte
 	err := s.ReceiveUntil(l.t.Context(), 2*time.Second, func(frame []byte) bool {
