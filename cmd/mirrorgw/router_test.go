@@ -52,6 +52,16 @@ func newRouterLab(t *testing.T, change func(yaml string) string) *routerLab {
 func newBareRouterLab(t *testing.T) *routerLab {
 	t.Helper()
 	lab := testnet.NewLab(t)
+	// Links that have just come up take a second or two to carry IPv6.
+	for _, path := range []struct {
+		from *testnet.Host
+		to   netip.Addr
+	}{{lab.Router, testnet.WebIPv6}, {lab.Client, testnet.RouterIPv6}} {
+		testnet.WaitFor(t, "IPv6 on the lab's links", func() bool {
+			_, err := path.from.Output(t.Context(), "ping", "-c1", "-W1", path.to.String())
+			return err == nil
+		})
+	}
 	return &routerLab{Lab: lab, t: t, client: packetSocket(t, lab.Client, "eth0"), router: packetSocket(t, lab.Router, "lan0")}
 }
 
@@ -63,6 +73,23 @@ func packetSocket(t *testing.T, h *testnet.Host, name string) *testnet.PacketSoc
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
+}
+
+// silence keeps the client and the router from doing anything with IP packets that arrive, but for neighbour discovery. They are
+// seen before that; what the hosts would answer, or write into fragments that they put together, is only in the way.
+func (l *routerLab) silence() {
+	l.t.Helper()
+	for host, device := range map[*testnet.Host]string{l.Router: "lan0", l.Client: "eth0"} {
+		shell(l.t, host, `nft -f - <<-end
+			table netdev quiet {
+				chain in {
+					type filter hook ingress device `+device+` priority 0
+					icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+					meta protocol { ip, ip6 } drop
+				}
+			}
+		end`)
+	}
 }
 
 // config is a configuration for the lab.
