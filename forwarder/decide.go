@@ -134,10 +134,13 @@ func (f *Forwarder) decideForward(p *packet) decision {
 		}
 	}
 
-	if p.wireSize() > f.mtu {
-		return dropped(TooBig)
-	}
 	hop := decision{fate: forward, mac: routerMAC}
+	if p.wireSize() > f.mtu {
+		if !p.maySplit() {
+			return dropped(TooBig)
+		}
+		hop.fate = forwardSplit
+	}
 	if onLink {
 		hop.mac, known = f.neighbours.lookup(p.to)
 	}

@@ -8,6 +8,7 @@ type fate uint8
 const (
 	drop          fate = iota // discard and count
 	forward                   // rewrite and send back out
+	forwardSplit              // the same, in fragments
 	puntOwn                   // hand to the host: it is for the gateway itself
 	puntIntercept             // hand to the host: TCP of an intercepted flow
 )
@@ -33,7 +34,7 @@ const (
 	Redirect                      // ICMP redirect for the host
 	ForgedNeighbour               // ARP or neighbour discovery that contradicts the learnt router
 	TTLExpired                    // answered by Time Exceeded where that is allowed
-	TooBig                        // longer than the MTU
+	TooBig                        // longer than the MTU; answered by Packet Too Big, or a super-frame that may not be fragmented
 	NoRoute                       // off-link, and no router of that family
 	Unresolved                    // the next hop's MAC is not known yet
 	WriteError                    // the device did not take it
