@@ -64,6 +64,8 @@ func (f *Forwarder) decideOwn(p *packet) decision {
 		return dropped(BadChecksum)
 	}
 	switch {
+	case p.isError() && p.shrinksTooFar():
+		return dropped(TinyMTU)
 	case p.later: // what it belongs to was looked at in its first fragment
 	case p.protocol == protoICMP && p.from.Is4():
 		const redirect = 5
@@ -125,6 +127,9 @@ func (f *Forwarder) decideForward(p *packet) decision {
 		return dropped(TTLExpired)
 	}
 
+	if !fromRouter && f.isAboutIntercepted(p) {
+		return decideError(p)
+	}
 	if p.protocol == protoTCP {
 		if len(p.payload()) < 4 {
 			return dropped(Malformed) // it hides its port

@@ -32,7 +32,8 @@ type Port interface {
 type Host interface {
 	// DeliverOwn takes frames for the gateway itself: to its addresses, ARP, neighbour discovery, MLD.
 	DeliverOwn(frames [][]byte)
-	// DeliverIntercept takes TCP segments of intercepted flows, all of them from client to server.
+	// DeliverIntercept takes TCP segments of intercepted flows, all of them from client to server, and ICMP errors about packets
+	// from a server to a client whose flow may be intercepted, unfragmented and with at least the ports in their quote.
 	DeliverIntercept(frames [][]byte)
 }
 

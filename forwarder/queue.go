@@ -145,7 +145,9 @@ func (q *queue) carryOut(d decision) {
 		q.tally.ownBytes += uint64(len(p.raw) - virtioLen)
 		return
 	case puntIntercept:
-		q.f.clients.learn(p.from, p.src)
+		if p.protocol == protoTCP { // an ICMP error may come from a router on the way
+			q.f.clients.learn(p.from, p.src)
+		}
 		q.intercept = append(q.intercept, p.raw)
 		q.tally.intercept++
 		q.tally.interceptBytes += uint64(len(p.raw) - virtioLen)
