@@ -23,6 +23,7 @@ type Counters struct {
 	ICMPErrorsSent       uint64 // Time Exceeded and Packet Too Big that left
 	ICMPErrorsSuppressed uint64 // due, but over the rate limit (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4(f))
 	NeighbourRequests    uint64 // ARP requests and neighbour solicitations sent
+	RouterChanges        uint64 // times that another router was taken into use, or the first again
 	ReadErrors           uint64 // reads of a device that failed and were tried again
 }
 
@@ -46,6 +47,7 @@ type totals struct {
 	errorsSent, errorsHeld    atomic.Uint64
 	split, fragments          atomic.Uint64
 	requests, readErrors      atomic.Uint64
+	changes                   atomic.Uint64
 	dropped                   [reasons]atomic.Uint64
 }
 
@@ -94,6 +96,7 @@ func (f *Forwarder) Counters() Counters {
 		ICMPErrorsSent:       s.errorsSent.Load(),
 		ICMPErrorsSuppressed: s.errorsHeld.Load(),
 		NeighbourRequests:    s.requests.Load(),
+		RouterChanges:        s.changes.Load(),
 		ReadErrors:           s.readErrors.Load(),
 	}
 	for r := range s.dropped {
