@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -64,30 +65,18 @@ func StableMAC(name string) net.HardwareAddr {
 // Errors: ErrBusy when another process has it open; unix.EPERM without the right to; otherwise what was wrong and how to
 // mend it.
 func OpenDevice(cfg DeviceConfig) (_ *Device, err error) {
-	if cfg.MTU == 0 {
-		cfg.MTU = 1500
-	}
-	if cfg.MAC == nil {
-		cfg.MAC = StableMAC(cfg.Name)
-	}
-	if cfg.Queues <= 0 {
-		cfg.Queues = runtime.NumCPU()
-	}
-	cfg.Queues = min(cfg.Queues, maxQueues)
+	cfg = cfg.withDefaults()
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("opening device %s: %w", cfg.Name, err)
 		}
 	}()
-
-	if cfg.Name == "" || len(cfg.Name) >= unix.IFNAMSIZ {
-		return nil, fmt.Errorf("the name must have 1 to %d characters", unix.IFNAMSIZ-1)
+	if err := checkName(cfg.Name); err != nil {
+		return nil, err
 	}
-	var bridge netlink.Link
-	if cfg.Bridge != "" {
-		if bridge, err = findBridge(cfg.Bridge); err != nil {
-			return nil, err
-		}
+	bridge, err := cfg.findBridge()
+	if err != nil {
+		return nil, err
 	}
 	lock, err := lockDevice(cfg.Name)
 	if err != nil {
@@ -101,70 +90,79 @@ func OpenDevice(cfg DeviceConfig) (_ *Device, err error) {
 	}()
 
 	found, err := findTAP(cfg.Name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if found.exists && !found.multiQueue {
+	case found.inUse:
+		return nil, ErrBusy
+	case found.exists && !found.multiQueue:
 		cfg.Queues = 1 // the kernel refuses a second queue, and the multi-queue flag with it
 	}
 	if err := d.openQueues(cfg, found); err != nil {
 		return nil, err
 	}
-	if err := d.configureLink(bridge); err != nil {
+	if err := (linkConfig{name: d.name, mac: d.mac, mtu: d.mtu}).apply(bridge); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// openQueues opens cfg.Queues queues in the way cfg.Offload asks for.
-func (d *Device) openQueues(cfg DeviceConfig, found tap) error {
-	multiQueue := !found.exists || found.multiQueue
-	if cfg.Offload != OffloadOff {
-		err := d.openEach(cfg.Queues, func() (*Queue, error) { return openOffloadQueue(cfg.Name, multiQueue) })
-		if err == nil {
-			d.offload = true
-			return nil
-		}
-		if cfg.Offload == OffloadOn || !errors.Is(err, errOffloadRefused) {
-			return err
-		}
+// withDefaults returns cfg with its zero fields filled in.
+func (cfg DeviceConfig) withDefaults() DeviceConfig {
+	if cfg.MTU == 0 {
+		cfg.MTU = 1500
 	}
-	return d.openEach(cfg.Queues, func() (*Queue, error) { return openPlainQueue(cfg.Name, multiQueue, found.persistent) })
+	if cfg.MAC == nil {
+		cfg.MAC = StableMAC(cfg.Name)
+	}
+	if cfg.Queues <= 0 {
+		cfg.Queues = runtime.NumCPU()
+	}
+	cfg.Queues = min(cfg.Queues, maxQueues)
+	return cfg
 }
 
-// openEach opens n queues with open, or none.
-func (d *Device) openEach(n int, open func() (*Queue, error)) error {
-	for range n {
-		q, err := open()
-		if err != nil {
-			for _, q := range d.queues {
-				q.close()
-			}
-			d.queues = nil
-			return explain(err)
-		}
-		d.queues = append(d.queues, q)
+// findBridge looks for the bridge to join; without one it returns nil.
+func (cfg DeviceConfig) findBridge() (netlink.Link, error) {
+	if cfg.Bridge == "" {
+		return nil, nil
+	}
+	return findBridge(cfg.Bridge)
+}
+
+func checkName(name string) error {
+	if name == "" || len(name) >= unix.IFNAMSIZ || strings.ContainsAny(name, "%/: \t\n") { // the kernel takes tap%d for a pattern
+		return fmt.Errorf("the name must have 1 to %d characters, none of them %%, /, : or blank", unix.IFNAMSIZ-1)
 	}
 	return nil
 }
 
-// explain adds to an error of the kernel what a person can do about it.
-func explain(err error) error {
-	switch {
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("%w: run as root, or as the owner of a persistent TAP", err)
-	case errors.Is(err, unix.EBUSY):
-		return fmt.Errorf("%w (%w)", ErrBusy, err)
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV):
-		return fmt.Errorf("%w: the kernel's tun driver is missing: modprobe tun", err)
+// openQueues opens cfg.Queues queues in the way cfg.Offload asks for.
+func (d *Device) openQueues(cfg DeviceConfig, found tap) error {
+	o := opening{name: cfg.Name, multiQueue: !found.exists || found.multiQueue, persistent: found.persistent, offload: cfg.Offload != OffloadOff}
+	if !found.exists {
+		user := self()
+		o.owner = &user
 	}
-	return err
+	files, err := o.openAll(cfg.Queues)
+	if cfg.Offload == OffloadAuto && errors.Is(err, errOffloadRefused) {
+		o.offload = false
+		files, err = o.openAll(cfg.Queues)
+	}
+	if err != nil {
+		return err
+	}
+	d.offload = o.offload
+	for _, f := range files {
+		d.queues = append(d.queues, newQueue(f, d.offload))
+	}
+	return nil
 }
 
 // Name returns the interface's name.
 func (d *Device) Name() string { return d.name }
 
-// MAC returns the gateway's own address, which is not the interface's: see configureLink.
+// MAC returns the gateway's own address, which is not the interface's: see linkConfig.changes.
 func (d *Device) MAC() net.HardwareAddr { return d.mac }
 
 // MTU returns the largest packet in octets, Ethernet header not counted.

@@ -1,33 +1,19 @@
 package stack
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"syscall"
 	"unsafe"
-
-	"github.com/songgao/water"
-	"golang.org/x/sys/unix"
 )
 
 // VNetHeaderLen is the length of the virtio_net_hdr (linux/virtio_net.h) before each frame.
 const VNetHeaderLen = 10
 
-// errOffloadRefused wraps what the kernel said to the virtio header or the offload flags, as against the device itself.
-var errOffloadRefused = errors.New("the kernel refuses offload on it")
-
-// Flags of TUNSETOFFLOAD (linux/if_tun.h) that x/sys does not name.
-const (
-	tunFlagUSO4 = 0x20
-	tunFlagUSO6 = 0x40
-)
-
 // Queue is one queue of a Device. One goroutine reads it; any number write.
 type Queue struct {
-	file *os.File
-	raw  syscall.RawConn
+	*tapFile
 	skip int // octets of a frame's virtio header that the device does not see: none with offload, all when plain
 
 	// The reader's call in progress. The closure is made once, so that reading allocates nothing.
@@ -48,92 +34,19 @@ type writeCall struct {
 	run    func(fd uintptr)
 }
 
-// newQueue wraps an open TAP file in non-blocking mode, which it keeps.
-func newQueue(file *os.File, skip int) (*Queue, error) {
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return nil, fmt.Errorf("preparing a queue: %w", err)
+// newQueue returns the queue of an open file, which it keeps.
+func newQueue(f *tapFile, offload bool) *Queue {
+	q := &Queue{tapFile: f}
+	if !offload {
+		q.skip = VNetHeaderLen
 	}
-	q := &Queue{file: file, raw: raw, skip: skip}
 	q.readFunc = q.readReady
 	q.writes.New = func() any {
 		w := &writeCall{}
 		w.run = func(fd uintptr) { q.writeAll(fd, w) }
 		return w
 	}
-	return q, nil
-}
-
-// openOffloadQueue opens a queue with a virtio-net header. Flags, header size and offloads survive on a persistent TAP
-// whoever opened it before, so each is set every time, on every queue.
-func openOffloadQueue(name string, multiQueue bool) (_ *Queue, err error) {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: "/dev/net/tun", Err: err}
-	}
-	defer func() {
-		if err != nil {
-			unix.Close(fd)
-		}
-	}()
-	ifr, err := unix.NewIfreq(name)
-	if err != nil {
-		return nil, err
-	}
-	flags := uint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
-	if multiQueue {
-		flags |= unix.IFF_MULTI_QUEUE
-	}
-	ifr.SetUint16(flags)
-	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
-		if errors.Is(err, unix.EINVAL) {
-			return nil, fmt.Errorf("%w: TUNSETIFF with flags %#x: %w", errOffloadRefused, flags, err)
-		}
-		return nil, fmt.Errorf("TUNSETIFF: %w", err)
-	}
-	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, VNetHeaderLen); err != nil {
-		return nil, fmt.Errorf("%w: TUNSETVNETHDRSZ: %w", errOffloadRefused, err)
-	}
-	const tso = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6 | unix.TUN_F_TSO_ECN
-	err = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, tso|tunFlagUSO4|tunFlagUSO6)
-	if errors.Is(err, unix.EINVAL) { // USO came with Linux 6.2
-		err = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, tso)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: TUNSETOFFLOAD: %w", errOffloadRefused, err)
-	}
-	return newQueue(os.NewFile(uintptr(fd), name), 0)
-}
-
-// openPlainQueue opens a queue without a virtio-net header and turns every offload off, those of an earlier user too.
-// persistent must be what the TAP is: water sets that flag on every open.
-func openPlainQueue(name string, multiQueue, persistent bool) (_ *Queue, err error) {
-	ifce, err := water.New(water.Config{
-		DeviceType:             water.TAP,
-		PlatformSpecificParams: water.PlatformSpecificParams{Name: name, Persist: persistent, MultiQueue: multiQueue},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("TUNSETIFF: %w", err)
-	}
-	file, ok := ifce.ReadWriteCloser.(*os.File)
-	if !ok {
-		ifce.Close()
-		return nil, fmt.Errorf("water gave a %T in place of a file", ifce.ReadWriteCloser)
-	}
-	q, err := newQueue(file, VNetHeaderLen)
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	var offErr error
-	if err := q.raw.Control(func(fd uintptr) { offErr = unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, 0) }); err != nil {
-		offErr = err
-	}
-	if offErr != nil {
-		file.Close()
-		return nil, fmt.Errorf("TUNSETOFFLOAD 0: %w", offErr)
-	}
-	return q, nil
+	return q
 }
 
 // ReadFrames waits for a frame, then takes what else is ready, at most len(bufs), and returns how many: bufs[i] holds a
