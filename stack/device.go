@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"runtime"
@@ -35,6 +36,7 @@ type DeviceConfig struct {
 	MTU     int              // octets; 0: 1500
 	Queues  int              // 0: one per CPU, at most 8
 	Offload Offload
+	Log     *slog.Logger // of what happens to it; nil: slog.Default()
 }
 
 // Device is an open TAP interface. Its queues are read and written concurrently; Close ends every read with os.ErrClosed.
@@ -148,6 +150,9 @@ func (cfg DeviceConfig) withDefaults() DeviceConfig {
 		cfg.Queues = runtime.NumCPU()
 	}
 	cfg.Queues = min(cfg.Queues, maxQueues)
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
 	return cfg
 }
 

@@ -104,10 +104,19 @@ func (d *Device) Run(ctx context.Context) error {
 	}
 }
 
+// setState publishes what look found, and logs what is new.
 func (d *Device) setState(state DeviceState, err error) {
 	d.stateMu.Lock()
-	defer d.stateMu.Unlock()
+	old := d.state
 	d.state, d.stateErr = state, err
+	d.stateMu.Unlock()
+	switch {
+	case state == old:
+	case state == DeviceUp:
+		d.cfg.Log.Info("device works again", "device", d.cfg.Name)
+	default:
+		d.cfg.Log.Warn("device", "device", d.cfg.Name, "state", state.String(), "error", err)
+	}
 }
 
 // look mends what is broken and says how the device is now. Without an error it is DeviceUp.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -200,7 +201,7 @@ func setLink(t *testing.T, name string, set func(netlink.Link) error) {
 	}
 }
 
-var mirrorOnBridge = stack.DeviceConfig{Name: "mirror0", Bridge: "br0"}
+var mirrorOnBridge = stack.DeviceConfig{Name: "mirror0", Bridge: "br0", Log: slog.New(slog.DiscardHandler)}
 
 // TestLinkFlaps sets the interface down and up under traffic, 60 times with a period of 100 ms (REQUIREMENTS C10).
 func TestLinkFlaps(t *testing.T) {
@@ -316,8 +317,10 @@ func TestDeviceOfAServiceUserIsAwaited(t *testing.T) {
 	}
 	e := startEcho(t, as(t, nobody), mirrorOnBridge)
 	e.recovers(5*time.Second, "the start")
-	for range 2 {
+	for i := range 2 {
+		tried := e.device.Counters().ReopenFailed
 		setLink(t, "mirror0", netlink.LinkDel)
+		e.poll(10*time.Second, "more attempts, far apart by then", func() bool { return e.device.Counters().ReopenFailed >= tried+uint64(7*i) })
 		if err := e.becomes(stack.DeviceGone); !errors.Is(err, unix.EPERM) {
 			t.Errorf("%v", err)
 		}
