@@ -82,6 +82,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		MTU:     cfg.Device.MTU,
 		Queues:  cfg.Device.Queues,
 		Offload: offloadOf(cfg.Device.Offload),
+		Log:     log,
 	}); err != nil {
 		return nil, err
 	}
@@ -182,6 +183,7 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	forwarding.Go(func() { // ends with the device; its one error is to have no port
 		_ = m.forwarder.Run(toTheLast, m.stack, ports)
 	})
+	forwarding.Go(func() { _ = m.device.Run(toTheLast) }) // ends with the device, and without an error
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
