@@ -101,7 +101,13 @@ func newSentSegments() *sentSegments {
 
 // slot returns the place of a flow and the mark that tells it from others there.
 func (m *sentSegments) slot(flow flowKey) (*atomic.Uint64, uint64) {
-	sum := maphash.Comparable(m.seed, flow)
+	var b [36]byte // not maphash.Comparable, which allocates for addresses
+	from, to := flow.client.Addr().As16(), flow.server.Addr().As16()
+	copy(b[:], from[:])
+	copy(b[16:], to[:])
+	binary.BigEndian.PutUint16(b[32:], flow.client.Port())
+	binary.BigEndian.PutUint16(b[34:], flow.server.Port())
+	sum := maphash.Bytes(m.seed, b[:])
 	return &m.slots[sum%sentSlots], sum &^ 0xffffffff
 }
 

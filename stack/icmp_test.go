@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
@@ -112,6 +113,9 @@ func TestPathMTUShrinks(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer c.Close()
+				if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+					t.Fatal(err)
+				}
 				sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 				wg.Go(func() { // ends with the connection
 					_, _ = c.Write(sent)
