@@ -23,13 +23,15 @@ import (
 // 10 s of the requirement.
 func TestSYNFlood(t *testing.T) {
 	const (
-		perSecond  = 5000
 		clients    = 100
 		patience   = 3 * time.Second
 		maxGrowth  = 64 << 20
 		maxDialled = 1000 // connects the flood may cause on the real server
 	)
-	lasting := 3 * time.Second
+	perSecond, lasting := 5000, 3*time.Second
+	if raceDetector { // which takes ten times the time, and memory of its own
+		perSecond = 500
+	}
 	if os.Getenv("MIRRORGW_SOAK") != "" {
 		lasting = 10 * time.Second
 	}
@@ -92,7 +94,7 @@ func TestSYNFlood(t *testing.T) {
 		if served.Load() < 99 {
 			t.Errorf("%d of %d served", served.Load(), clients)
 		}
-		if growth > maxGrowth {
+		if growth > maxGrowth && !raceDetector {
 			t.Errorf("memory grew by %d MiB", growth>>20)
 		}
 		if s := n.stack.Counters(); s.Dialled > maxDialled || s.Cookie == 0 {
@@ -120,7 +122,7 @@ func flood(t *testing.T, ctx context.Context, n *network, targets []netip.AddrPo
 			return
 		case <-tick.C:
 		}
-		for due := int(time.Since(begun).Seconds() * float64(perSecond)); sent < due; sent++ {
+		for due := int(time.Since(begun).Seconds() * float64(perSecond)); sent < due && ctx.Err() == nil; sent++ {
 			frame := frames[sent%len(frames)]
 			// The stack does not verify checksums, so they need not be right.
 			eth := frame[10:]
