@@ -32,7 +32,7 @@ func build(t *testing.T) string {
 func smallRun(folder string) options {
 	return options{
 		gateway: filepath.Join(folder, "mirrorgw"), bareloop: filepath.Join(folder, "bareloop"), name: fmt.Sprintf("b%08x", rand.Uint32()),
-		runs: 1, upload: time.Second, datagrams: 200 * time.Millisecond, sessions: 64, concurrency: 16,
+		runs: 1, upload: time.Second, datagrams: 200 * time.Millisecond, pings: 20, sessions: 64, concurrency: 16,
 	}
 }
 
@@ -46,7 +46,7 @@ func TestMeasureAll(t *testing.T) {
 	if err := measureAll(t.Context(), o, &table, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
 	}
-	if n := strings.Count(table.String(), "\n"); n != 16 || strings.Contains(table.String(), "not measured") {
+	if n := strings.Count(table.String(), "\n"); n != 20 || strings.Contains(table.String(), "not measured") {
 		t.Errorf("table:\n%s", &table)
 	}
 	checkGone(t, o.name)

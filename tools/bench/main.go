@@ -23,6 +23,7 @@ type options struct {
 	runs        int
 	upload      time.Duration
 	datagrams   time.Duration
+	pings       int
 	sessions    int
 	concurrency int
 }
@@ -65,6 +66,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.runs, "runs", 5, "rounds; a figure is their median")
 	flags.DurationVar(&o.upload, "time", 5*time.Second, "how long each upload takes, in whole seconds")
 	flags.DurationVar(&o.datagrams, "udptime", 2*time.Second, "how long each stream of datagrams takes")
+	flags.IntVar(&o.pings, "pings", 300, "pings of each measurement, ten milliseconds apart")
 	flags.IntVar(&o.sessions, "sessions", 4000, "POP3 sessions in each run; those with mails are a quarter of it")
 	flags.IntVar(&o.concurrency, "concurrency", 64, "POP3 sessions at a time")
 	if err := flags.Parse(args); err != nil {
@@ -75,8 +77,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case !knownSubject(o.only):
 		return o, fmt.Errorf("-only %q: want %s", o.only, subjectNames())
-	case o.runs < 1 || o.sessions < 4 || o.concurrency < 1:
-		return o, errors.New("-runs and -concurrency are at least 1, -sessions at least 4")
+	case o.runs < 1 || o.pings < 1 || o.sessions < 4 || o.concurrency < 1:
+		return o, errors.New("-runs, -pings and -concurrency are at least 1, -sessions at least 4")
 	case o.upload < time.Second || o.upload%time.Second != 0:
 		return o, fmt.Errorf("-time %s: want whole seconds", o.upload)
 	case o.datagrams < 100*time.Millisecond || o.datagrams > time.Hour:

@@ -10,7 +10,7 @@ import (
 )
 
 func TestUsage(t *testing.T) {
-	for _, args := range []string{"x", "-only mail", "-runs 0", "-sessions 3", "-concurrency 0", "-time 1500ms", "-time 0s", "-udptime 99ms", "-udptime 2h", "-nosuch"} {
+	for _, args := range []string{"x", "-only mail", "-runs 0", "-pings 0", "-sessions 3", "-concurrency 0", "-time 1500ms", "-time 0s", "-udptime 99ms", "-udptime 2h", "-nosuch"} {
 		var stderr bytes.Buffer
 		if status := run(t.Context(), strings.Fields(args), nil, &stderr); status != 2 || stderr.Len() == 0 {
 			t.Errorf("%s: status %d, %q", args, status, &stderr)

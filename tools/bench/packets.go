@@ -28,17 +28,27 @@ func (b *bench) addPackets(ctx context.Context) error {
 	return nil
 }
 
-// addDatagrams adds the delivered rate and the loss at half of it for one size.
+// addDatagrams adds the delivered rate, the CPU time that the process in the mirror's place takes for a million that are delivered, and the
+// loss at half that rate, for one size.
 func (b *bench) addDatagrams(counter *testnet.UDPCounter, name string, size int, rateAims, lossAims []aim) {
 	b.add(measure{
 		name: name, ways: []way{kernel, bare, offload},
 		figures: []*figure{
 			{name: name, unit: perSecond, aims: rateAims},
+			{name: name + ": CPU for each million", unit: cpuSeconds},
 			{name: name + ": loss at half that rate", unit: percent, aims: lossAims},
 		},
 		take: func(ctx context.Context, _ way) ([]float64, error) {
 			load := testnet.UDPLoad{To: netip.AddrPortFrom(testnet.WebIPv4, discardPort), Size: size, Time: b.datagrams}
+			before, err := b.cpuTime()
+			if err != nil {
+				return nil, err
+			}
 			full, err := b.offer(ctx, counter, load)
+			if err != nil {
+				return nil, err
+			}
+			after, err := b.cpuTime()
 			if err != nil {
 				return nil, err
 			}
@@ -48,7 +58,7 @@ func (b *bench) addDatagrams(counter *testnet.UDPCounter, name string, size int,
 				return nil, err
 			}
 			b.tell("  %.0f/s offered at most, then %.0f/s", full.offered(), half.offered())
-			return []float64{full.rate(), half.loss()}, nil
+			return []float64{full.rate(), (after - before) / float64(full.delivered) * 1e6, half.loss()}, nil
 		},
 	})
 }

@@ -11,8 +11,7 @@ import (
 )
 
 const (
-	// pings of one measurement, pingInterval apart: on an idle network no queue is anywhere.
-	pings        = 300
+	// pingInterval leaves no queue anywhere on an idle network.
 	pingInterval = 10 * time.Millisecond
 
 	// loadLead is how much longer than the pings the load lasts: its beginning and end are not measured.
@@ -60,7 +59,7 @@ func (b *bench) pingUnderLoad(ctx context.Context, _ way) ([]float64, error) {
 	loaded := make(chan error, 1)
 	// Ends with the upload, which is waited for.
 	go func() {
-		_, err := b.transferFor(ctx, pings*pingInterval+loadLead)
+		_, err := b.transferFor(ctx, time.Duration(b.pings)*pingInterval+loadLead)
 		loaded <- err
 	}()
 	begun := time.NewTimer(loadLead / 4)
@@ -85,7 +84,7 @@ func (b *bench) pingUnderLoad(ctx context.Context, _ way) ([]float64, error) {
 // ping returns round trips in seconds. Lost ones are missing.
 func (b *bench) ping(ctx context.Context) (series, error) {
 	interval := strconv.FormatFloat(pingInterval.Seconds(), 'f', -1, 64)
-	out, err := b.lab.Client.Output(ctx, "ping", "-n", "-c", strconv.Itoa(pings), "-i", interval, testnet.WebIPv4.String())
+	out, err := b.lab.Client.Output(ctx, "ping", "-n", "-c", strconv.Itoa(b.pings), "-i", interval, testnet.WebIPv4.String())
 	if err != nil {
 		return nil, err
 	}
