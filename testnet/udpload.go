@@ -163,7 +163,7 @@ type burst struct {
 // message is struct mmsghdr.
 type message struct {
 	header unix.Msghdr
-	sent   uint32
+	_      uint32 // what was sent of it
 }
 
 func newBurst(size int) *burst {

@@ -71,6 +71,9 @@ func measureAll(ctx context.Context, o options, stdout, stderr io.Writer) (err e
 		}
 		err = errors.Join(err, b.lab.Down(ctx))
 	}()
+	if err := b.quietenBridge(ctx); err != nil {
+		return err
+	}
 	for _, s := range subjects() {
 		if o.measures(s.name) {
 			if err := s.add(b, ctx); err != nil {
