@@ -59,8 +59,12 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		MTU:       cfg.Device.MTU,
 		Addresses: addresses,
 		Routers:   cfg.Routers,
+		Routes:    forwarderRoutes(cfg.Routes),
 		Intercept: rulesOf(cfg.Intercept),
+		Advertise: advertise(cfg.RA),
 		Log:       log,
+
+		RoutersChanged: func(inUse []netip.Addr) { m.stack.SetRouters(inUse) }, // called from Run on
 	}); err != nil {
 		return nil, err
 	}
@@ -79,6 +83,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		MTU:     cfg.Device.MTU,
 		Queues:  cfg.Device.Queues,
 		Offload: offloadOf(cfg.Device.Offload),
+		Log:     log,
 	}); err != nil {
 		return nil, err
 	}
@@ -93,6 +98,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Writers:    writers,
 		Addresses:  addresses,
 		Routers:    cfg.Routers,
+		Routes:     stackRoutes(cfg.Routes),
 		Ports:      portsOf(cfg.Intercept),
 		Neighbours: m.forwarder,
 		Handler:    m,
@@ -164,6 +170,7 @@ func (m *mirror) Ready() <-chan struct{} { return m.ready }
 func (m *mirror) Run(ctx context.Context) (err error) {
 	var forwarding sync.WaitGroup
 	defer func() {
+		m.forwarder.Withdraw()            // no earlier: what workstations send us ends when they know
 		err = errors.Join(err, m.close()) // ends the loops
 		forwarding.Wait()
 		if m.mail != nil {
@@ -178,6 +185,7 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	forwarding.Go(func() { // ends with the device; its one error is to have no port
 		_ = m.forwarder.Run(toTheLast, m.stack, ports)
 	})
+	forwarding.Go(func() { _ = m.device.Run(toTheLast) }) // ends with the device, and without an error
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -191,6 +199,11 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 			return nil
 		}
 		return err
+	}
+	if m.cfg.RA.Enabled {
+		if err := m.stack.JoinAllRouters(); err != nil {
+			m.log.Warn("solicitations of routers may stay unheard", "error", err)
+		}
 	}
 	flows := make(chan error, 1)
 	go func() { flows <- m.stack.Run(ctx) }() // ends with ctx; received below
