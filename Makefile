@@ -53,6 +53,12 @@ bench: build ## measure forwarding beside the kernel and a bare loop, and sessio
 fuzz: setup ## run each fuzz target for FUZZTIME (10s)
 	tools/fuzz.sh $(FUZZTIME)
 
+SOAKFRAMES ?= 10000000
+
+.PHONY: soak
+soak: setup ## the long runs: SOAKFRAMES (10000000) mutated frames, link flaps (root)
+	MIRRORGW_SOAK_FRAMES=$(SOAKFRAMES) go test -count=1 -timeout 12h -v -run '^TestRouter(A16|C10|C17|A12)' ./cmd/mirrorgw
+
 .PHONY: fmt
 fmt: setup $(GOLANGCI) ## format the code
 	$(GOLANGCI) fmt
