@@ -49,10 +49,8 @@ type mailRooms struct {
 // newMirror builds the gateway and opens its device. What can fail without a trace comes first, the device last.
 func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{})}
-	mac := cfg.Device.MAC
-	if mac == nil {
-		mac = stack.StableMAC(cfg.Device.Name)
-	}
+	device := deviceOf(cfg)
+	mac := device.MAC
 	addresses := withLinkLocal(cfg.Addresses, stack.LinkLocal(mac))
 	if m.forwarder, err = forwarder.New(forwarder.Config{
 		MAC:       [6]byte(mac),
@@ -72,14 +70,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 			err = errors.Join(err, m.close())
 		}
 	}()
-	if m.device, err = stack.OpenDevice(stack.DeviceConfig{
-		Name:    cfg.Device.Name,
-		Bridge:  cfg.Device.Bridge,
-		MAC:     mac,
-		MTU:     cfg.Device.MTU,
-		Queues:  cfg.Device.Queues,
-		Offload: offloadOf(cfg.Device.Offload),
-	}); err != nil {
+	if m.device, err = stack.OpenDevice(device); err != nil {
 		return nil, err
 	}
 	writers := make([]stack.FrameWriter, len(m.device.Queues()))

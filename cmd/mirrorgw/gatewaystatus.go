@@ -150,7 +150,7 @@ func openEngine(rules []string, log *slog.Logger) (engine, error) {
 
 // builtIn returns the rooms of this build.
 func builtIn() rooms {
-	r := rooms{newGateway: newMirror, compileRules: compileRules, openEngine: openEngine}
+	r := rooms{newGateway: newMirror, confine: confineTo, compileRules: compileRules, openEngine: openEngine}
 	if v := yara.Version(); v != "" {
 		r.engines = []engineVersion{{yara.Name, "libyara " + v}}
 	}

@@ -12,10 +12,13 @@ const (
 	notifyStopping = "STOPPING=1"
 )
 
+// notifyVariable names the service manager's socket.
+const notifyVariable = "NOTIFY_SOCKET"
+
 // notify sends state to the service manager that started this process: one datagram to the unix socket NOTIFY_SOCKET names,
 // where a first @ stands for the abstract namespace. Without that variable there is nobody to tell.
 func notify(state string) error {
-	path := os.Getenv("NOTIFY_SOCKET")
+	path := os.Getenv(notifyVariable)
 	if path == "" {
 		return nil
 	}

@@ -36,5 +36,6 @@ func (p *program) run(c *cli.Context) error {
 	if err := checkNamed(file); err != nil {
 		return err
 	}
+	p.file = file.Path
 	return p.serve(c.Context, &file.Config, newLogger(p.stderr, file.Config.Log))
 }

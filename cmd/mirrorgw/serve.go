@@ -22,13 +22,31 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
+	var confinement string
+	if p.rooms.confine != nil { // every file and socket is open, and no frame has been looked at
+		report, err := p.rooms.confine(cfg, p.file)
+		if err != nil {
+			return err // what the gateway has open ends with the process
+		}
+		confinement = report.String()
+		if report.Confined() {
+			log.Info(confinement)
+		} else {
+			log.Warn(confinement)
+		}
+	}
 
 	answering, stopAnswering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAnswering()
 	answered := make(chan struct{})
 	go func() { // ends with stopAnswering; waited for below
 		defer close(answered)
-		if err := socket.Run(answering, gw.Status); err != nil { // mail goes on without it
+		status := func() control.Status {
+			s := gw.Status()
+			s.Confinement = confinement
+			return s
+		}
+		if err := socket.Run(answering, status); err != nil { // mail goes on without it
 			log.Error("status cannot be asked any more", "error", err)
 		}
 	}()
