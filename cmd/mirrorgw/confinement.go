@@ -15,7 +15,7 @@ import (
 // after the device and every socket are open, and before the first frame is looked at. It is for good: a reload reads the
 // same paths again, new ones take a restart.
 func confineTo(cfg *config.Config, file string) (confine.Report, error) {
-	time.Now().Zone() // the time zone's file is read on first use, and is out of reach from here on
+	_, _ = time.Now().Zone() // the time zone's file is read on first use, and is out of reach from here on
 	return confine.Apply(reachOf(cfg, file))
 }
 

@@ -29,8 +29,7 @@ func findAccount(userName, groupName string) (account, error) {
 	if err != nil {
 		u, err = user.LookupId(userName)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		a.user = u.Username
 		if a.uid, err = strconv.Atoi(u.Uid); err != nil {
 			return a, fmt.Errorf("user %s: %w", quote(userName), err)
@@ -38,7 +37,7 @@ func findAccount(userName, groupName string) (account, error) {
 		if groupName == "" {
 			groupName = u.Gid
 		}
-	default:
+	} else {
 		if a.uid, err = id(userName); err != nil {
 			return a, fmt.Errorf("user %s does not exist: make one (useradd --system --no-create-home %s), or name another with --user", quote(userName), plainName(userName))
 		}

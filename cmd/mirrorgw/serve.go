@@ -30,9 +30,9 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 		}
 		confinement = report.String()
 		if report.Confined() {
-			log.Info(confinement)
+			log.Info("process confined", "confinement", confinement)
 		} else {
-			log.Warn(confinement)
+			log.Warn("process not confined", "confinement", confinement)
 		}
 	}
 
