@@ -4,10 +4,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -33,16 +36,32 @@ type DeviceConfig struct {
 	MTU     int              // octets; 0: 1500
 	Queues  int              // 0: one per CPU, at most 8
 	Offload Offload
+	Log     *slog.Logger // of what happens to it; nil: slog.Default()
 }
 
 // Device is an open TAP interface. Its queues are read and written concurrently; Close ends every read with os.ErrClosed.
+// Run keeps it at work.
 type Device struct {
-	name    string
-	mac     net.HardwareAddr
-	mtu     int
+	cfg     DeviceConfig // with its defaults
 	offload bool
 	queues  []*Queue
 	lock    *net.UnixListener
+	opening opening // how it was opened, and is again
+
+	lost      chan struct{} // a queue found its interface gone
+	closed    chan struct{} // closed by Close
+	closeOnce sync.Once
+
+	// What Run knows.
+	index  int  // of the interface; 0: gone
+	bridge int  // index of the bridge it is a port of, or was; 0: none
+	fresh  bool // the interface was opened again, and is still to be made what it was
+
+	stateMu  sync.Mutex
+	state    DeviceState // guarded by stateMu
+	stateErr error       // guarded by stateMu
+
+	lostCount, reopened, reopenFailed, rejoined atomic.Uint64
 }
 
 // StableMAC returns a locally administered unicast address that is always the same for this machine and interface name,
@@ -82,7 +101,7 @@ func OpenDevice(cfg DeviceConfig) (_ *Device, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{name: cfg.Name, mac: cfg.MAC, mtu: cfg.MTU, lock: lock}
+	d := &Device{cfg: cfg, lock: lock, lost: make(chan struct{}, 1), closed: make(chan struct{}), state: DeviceUp}
 	defer func() {
 		if err != nil {
 			d.Close()
@@ -101,10 +120,22 @@ func OpenDevice(cfg DeviceConfig) (_ *Device, err error) {
 	if err := d.openQueues(cfg, found); err != nil {
 		return nil, err
 	}
-	if err := (linkConfig{name: d.name, mac: d.mac, mtu: d.mtu}).apply(bridge); err != nil {
+	if err := d.linkConfig().apply(bridge); err != nil {
 		return nil, err
 	}
+	link, err := netlink.LinkByName(cfg.Name)
+	if err != nil {
+		return nil, fmt.Errorf("finding the interface just opened: %w", err)
+	}
+	d.index = link.Attrs().Index
+	if bridge != nil {
+		d.bridge = bridge.Attrs().Index
+	}
 	return d, nil
+}
+
+func (d *Device) linkConfig() linkConfig {
+	return linkConfig{name: d.cfg.Name, mac: d.cfg.MAC, mtu: d.cfg.MTU}
 }
 
 // withDefaults returns cfg with its zero fields filled in.
@@ -119,6 +150,9 @@ func (cfg DeviceConfig) withDefaults() DeviceConfig {
 		cfg.Queues = runtime.NumCPU()
 	}
 	cfg.Queues = min(cfg.Queues, maxQueues)
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
 	return cfg
 }
 
@@ -152,21 +186,24 @@ func (d *Device) openQueues(cfg DeviceConfig, found tap) error {
 	if err != nil {
 		return err
 	}
-	d.offload = o.offload
+	d.offload, d.opening = o.offload, o
+	if found.exists {
+		d.opening.owner = &found.owner
+	}
 	for _, f := range files {
-		d.queues = append(d.queues, newQueue(f, d.offload))
+		d.queues = append(d.queues, newQueue(f, d.offload, d.lost))
 	}
 	return nil
 }
 
 // Name returns the interface's name.
-func (d *Device) Name() string { return d.name }
+func (d *Device) Name() string { return d.cfg.Name }
 
 // MAC returns the gateway's own address, which is not the interface's: see linkConfig.changes.
-func (d *Device) MAC() net.HardwareAddr { return d.mac }
+func (d *Device) MAC() net.HardwareAddr { return d.cfg.MAC }
 
 // MTU returns the largest packet in octets, Ethernet header not counted.
-func (d *Device) MTU() int { return d.mtu }
+func (d *Device) MTU() int { return d.cfg.MTU }
 
 // Offload says whether frames carry a virtio-net header with checksum and segmentation offload.
 func (d *Device) Offload() bool { return d.offload }
@@ -174,12 +211,15 @@ func (d *Device) Offload() bool { return d.offload }
 // Queues returns the device's queues. They belong to the device.
 func (d *Device) Queues() []*Queue { return d.queues }
 
-// Close ends every read with os.ErrClosed and gives the interface back.
+// Close ends Run, and every read with os.ErrClosed, and gives the interface back. A second call does nothing.
 func (d *Device) Close() error {
 	var errs []error
-	for _, q := range d.queues {
-		errs = append(errs, q.close())
-	}
-	errs = append(errs, d.lock.Close())
+	d.closeOnce.Do(func() {
+		close(d.closed)
+		for _, q := range d.queues {
+			errs = append(errs, q.close())
+		}
+		errs = append(errs, d.lock.Close())
+	})
 	return errors.Join(errs...)
 }

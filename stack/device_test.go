@@ -269,7 +269,7 @@ func TestDeviceErrors(t *testing.T) {
 
 func TestDeviceNeedsRights(t *testing.T) {
 	inNamespace(t)
-	err := asUser(t, 0, func() error {
+	err := as(t, 0)(func() error {
 		d, err := stack.OpenDevice(stack.DeviceConfig{Name: "mirror0"})
 		if err == nil {
 			d.Close()

@@ -129,12 +129,20 @@ func (c linkConfig) changes(link, bridge netlink.Link) []change {
 
 // join makes link a port of bridge.
 func join(link, bridge netlink.Link) error {
-	// The host has no business of its own on a bridge port. Without IPv6 in the kernel there is nothing to turn off.
+	if err := noHostAddress(link); err != nil {
+		return err
+	}
+	return netlink.LinkSetMaster(link, bridge)
+}
+
+// noHostAddress keeps the kernel from giving link a link-local address: the host has no business of its own on a bridge
+// port. Without IPv6 in the kernel there is nothing to turn off.
+func noHostAddress(link netlink.Link) error {
 	err := netlink.LinkSetIP6AddrGenMode(link, nl6AddrGenNone)
 	if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) && !errors.Is(err, unix.EOPNOTSUPP) {
 		return fmt.Errorf("turning its link-local address off: %w", err)
 	}
-	return netlink.LinkSetMaster(link, bridge)
+	return nil
 }
 
 // nl6AddrGenNone is IN6_ADDR_GEN_MODE_NONE of linux/if_link.h.

@@ -52,13 +52,9 @@ func createDevice(cfg DeviceConfig, to owner) error {
 	return err
 }
 
-// give makes the TAP found is about, or a new one, persistent and to's.
+// give makes the TAP found is about, or a new one, persistent and to's. It does without the lock on the name: a gateway that
+// holds that and has no queue open waits for this very TAP.
 func give(name string, found tap, to owner) error {
-	lock, err := lockDevice(name)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
 	if found.inUse {
 		return ErrBusy
 	}
@@ -82,11 +78,6 @@ func DeleteDevice(name string) error {
 		if err := checkName(name); err != nil {
 			return err
 		}
-		lock, err := lockDevice(name)
-		if err != nil {
-			return err
-		}
-		defer lock.Close()
 		found, err := findTAP(name)
 		switch {
 		case err != nil:
@@ -96,6 +87,11 @@ func DeleteDevice(name string) error {
 		case found.inUse:
 			return ErrBusy
 		}
+		lock, err := lockDevice(name) // netlink does not tell of the user of a single queue
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
 		return removeTAP(name)
 	}()
 	if err != nil {

@@ -18,27 +18,43 @@ import (
 // nobody and its group stand for the service user.
 const nobody = 65534
 
-// asUser calls do in the test's namespace as a user without capabilities, but for root's right to open /dev/net/tun, which
-// distributions give to everybody and containers do not.
-func asUser(t *testing.T, uid int, do func() error) error {
+// thread calls a function on a thread of its own, in a test's namespace.
+type thread func(do func() error) error
+
+// here returns the thread for functions of the test's namespace. It ends with the calling goroutine.
+func here(t *testing.T) thread {
 	t.Helper()
-	here, err := netns.Get()
+	ns, err := netns.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer here.Close()
-	done := make(chan error)
-	go func() { // identity is a thread's own: this one is never unlocked and ends with the goroutine
-		runtime.LockOSThread()
-		done <- func() error {
-			if err := netns.Set(here); err != nil {
-				return err
+	t.Cleanup(func() { ns.Close() })
+	return func(do func() error) error {
+		done := make(chan error)
+		go func() { // ends with do, and its thread with it
+			runtime.LockOSThread()
+			if err := netns.Set(ns); err != nil {
+				done <- err
+				return
 			}
+			done <- do()
+		}()
+		return <-done
+	}
+}
+
+// as returns the thread for functions of the test's namespace with a user without capabilities, but for root's right to
+// open /dev/net/tun, which distributions give to everybody and containers do not.
+func as(t *testing.T, uid uintptr) thread {
+	t.Helper()
+	there := here(t)
+	return func(do func() error) error {
+		return there(func() error {
 			for _, call := range [][4]uintptr{
 				{unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1},
 				{unix.SYS_SETGROUPS, 0, 0},
-				{unix.SYS_SETRESGID, uintptr(uid), uintptr(uid), uintptr(uid)},
-				{unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)},
+				{unix.SYS_SETRESGID, uid, uid, uid},
+				{unix.SYS_SETRESUID, uid, uid, uid},
 				{unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1},
 			} {
 				if _, _, errno := unix.RawSyscall(call[0], call[1], call[2], call[3]); errno != 0 {
@@ -52,9 +68,8 @@ func asUser(t *testing.T, uid int, do func() error) error {
 				return err
 			}
 			return do()
-		}()
-	}()
-	return <-done
+		})
+	}
 }
 
 // tryOpen opens the device and closes it.
@@ -108,7 +123,7 @@ func TestServiceUserOpensItsDevice(t *testing.T) {
 					t.Errorf("%+v", tap)
 				}
 			}
-			if err := asUser(t, nobody, func() error {
+			if err := as(t, nobody)(func() error {
 				d, err := stack.OpenDevice(cfg)
 				if err != nil {
 					return err
@@ -124,7 +139,7 @@ func TestServiceUserOpensItsDevice(t *testing.T) {
 			if !exists("mirror0") {
 				t.Error("it went with its user")
 			}
-			if err := asUser(t, nobody-1, tryOpen(cfg)); !errors.Is(err, unix.EPERM) {
+			if err := as(t, nobody-1)(tryOpen(cfg)); !errors.Is(err, unix.EPERM) {
 				t.Errorf("another user: %v", err)
 			}
 		})
@@ -141,7 +156,7 @@ func TestServiceUserIsToldWhatIsNotRight(t *testing.T) {
 	if err := netlink.LinkSetDown(tapOf(t, "mirror0")); err != nil {
 		t.Fatal(err)
 	}
-	err := asUser(t, nobody, tryOpen(stack.DeviceConfig{Name: "mirror0", Bridge: "br0", MTU: 1400}))
+	err := as(t, nobody)(tryOpen(stack.DeviceConfig{Name: "mirror0", Bridge: "br0", MTU: 1400}))
 	if !errors.Is(err, unix.EPERM) {
 		t.Fatalf("%v", err)
 	}
@@ -183,7 +198,7 @@ func TestCreateUnderARunningGateway(t *testing.T) {
 	if err := stack.CreateDevice(cfg, 0, 0); err != nil || tapOf(t, "mirror0").Owner != 0 {
 		t.Errorf("for root: %v", err)
 	}
-	if err := asUser(t, nobody, tryOpen(cfg)); !errors.Is(err, unix.EPERM) {
+	if err := as(t, nobody)(tryOpen(cfg)); !errors.Is(err, unix.EPERM) {
 		t.Errorf("somebody, when it is root's: %v", err)
 	}
 }
@@ -235,7 +250,7 @@ func TestCreateDeviceErrors(t *testing.T) {
 func TestDeviceOfOneRunIsItsUsers(t *testing.T) {
 	inNamespace(t)
 	openDevice(t, stack.DeviceConfig{Name: "mirror0"})
-	err := asUser(t, nobody, func() error {
+	err := as(t, nobody)(func() error {
 		link := &netlink.Tuntap{
 			LinkAttrs: netlink.LinkAttrs{Name: "mirror0"}, Mode: netlink.TUNTAP_MODE_TAP,
 			Flags: netlink.TUNTAP_MULTI_QUEUE_DEFAULTS, NonPersist: true, Queues: 1,

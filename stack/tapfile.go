@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/songgao/water"
@@ -41,7 +42,7 @@ func (o opening) openAll(n int) ([]*tapFile, error) {
 		f, err := o.open()
 		if err != nil {
 			for _, f := range files {
-				f.file.Close()
+				f.close()
 			}
 			return nil, explain(err)
 		}
@@ -140,6 +141,15 @@ func (o opening) openPlain() (_ *tapFile, err error) {
 type tapFile struct {
 	file *os.File
 	raw  syscall.RawConn
+	gone atomic.Bool // its interface is no more
+}
+
+// close gives the file back; that of nil does nothing.
+func (f *tapFile) close() error {
+	if f == nil {
+		return nil
+	}
+	return f.file.Close()
 }
 
 // newTAPFile wraps file, which it keeps.

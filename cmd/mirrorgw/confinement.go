@@ -25,7 +25,8 @@ func reachOf(cfg *config.Config, file string) confine.Config {
 		Read:    []string{"/proc/sys/net", "/sys/class/net", "/sys/devices"}, // what the kernel says about interfaces
 		Write:   []string{cfg.Quarantine.Dir, filepath.Dir(cfg.Control.Socket)},
 		Spool:   cfg.Spool.Dir,
-		Devices: []string{"/dev/net/tun"}, // opened again when the interface was deleted
+		Sockets: []string{cfg.Control.Socket}, // its own, as seen by who watches over it
+		Devices: []string{tunDevice},          // opened again when the interface was deleted
 	}
 	if c.Spool == "" {
 		c.Spool = os.TempDir()

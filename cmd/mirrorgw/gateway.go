@@ -70,6 +70,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 			err = errors.Join(err, m.close())
 		}
 	}()
+	device.Log = log
 	if m.device, err = stack.OpenDevice(device); err != nil {
 		return nil, err
 	}
@@ -169,6 +170,7 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	forwarding.Go(func() { // ends with the device; its one error is to have no port
 		_ = m.forwarder.Run(toTheLast, m.stack, ports)
 	})
+	forwarding.Go(func() { _ = m.device.Run(toTheLast) }) // ends with the device, and without an error
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

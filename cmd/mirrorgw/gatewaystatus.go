@@ -12,6 +12,7 @@ import (
 
 	"mirrorgw/cmd/mirrorgw/control"
 	"mirrorgw/scanner/yara"
+	"mirrorgw/stack"
 )
 
 // Status implements gateway.
@@ -31,7 +32,7 @@ func (m *mirror) Status() control.Status {
 	for reason, n := range frames.Dropped {
 		s.Frames.Dropped[reason.String()] = n
 	}
-	s.Events = map[string]map[string]uint64{"frames": figures(frames), "flows": figures(flows)}
+	s.Events = map[string]map[string]uint64{"frames": figures(frames), "flows": figures(flows), "device": figures(m.device.Counters())}
 	s.Flows.Open, s.Flows.Total = uint64(max(flows.Active, 0)), uint64(flows.Flows)
 	for _, r := range m.forwarder.Routers() {
 		router := control.Router{Address: r.Addr.String()}
@@ -116,6 +117,9 @@ func (m *mirror) health(s *control.Status) control.Health {
 	}
 	if ending {
 		return control.Draining
+	}
+	if state, _ := m.device.State(); state != stack.DeviceUp {
+		return control.Failing
 	}
 	for _, r := range s.Routers {
 		if r.MAC == "" {
