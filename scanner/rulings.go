@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"cmp"
 	"maps"
 	"sync"
 )
@@ -10,6 +11,11 @@ type RulingKind struct {
 	Protocol string // of the relay that asked, see Origin
 	Class    Class
 	Action   Action
+}
+
+// Compare orders kinds by protocol, class and action.
+func (k RulingKind) Compare(l RulingKind) int {
+	return cmp.Or(cmp.Compare(k.Protocol, l.Protocol), cmp.Compare(k.Class, l.Class), cmp.Compare(k.Action, l.Action))
 }
 
 // Rulings returns how many mails were ruled on, by kind; a kind that has not occurred is not there.
