@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,6 +60,7 @@ type Forwarder struct {
 	log        *slog.Logger
 	now        func() time.Time
 
+	loops  atomic.Pointer[[]*queue] // set by Run
 	totals totals
 	panics logLimit
 	reads  logLimit
@@ -168,6 +170,7 @@ func (f *Forwarder) Run(ctx context.Context, host Host, ports []Port) error {
 	for i, p := range ports {
 		queues[i] = newQueue(f, host, p)
 	}
+	f.loops.Store(&queues)
 
 	var asking sync.WaitGroup
 	asking.Go(func() { f.askNeighbours(ctx, queues[0]) }) // ends with ctx, which ends with the loops

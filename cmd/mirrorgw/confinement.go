@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,6 +48,15 @@ func reachOf(cfg *config.Config, file string) confine.Config {
 		c.Sockets = append(c.Sockets, manager)
 	}
 	return c
+}
+
+// outOfReach says of an error during a reload what a confined process cannot know: that permission may be lacking because of
+// itself.
+func outOfReach(err error) error {
+	if errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), fs.ErrPermission.Error()) {
+		return fmt.Errorf("%w (what lies in no folder that was named at the start takes a restart)", err)
+	}
+	return err
 }
 
 // around returns what must be readable so that file is, when something else has taken its place too: an editor or a package

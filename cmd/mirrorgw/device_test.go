@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"mirrorgw/cmd/mirrorgw/control"
 	"mirrorgw/testnet"
@@ -208,6 +209,80 @@ func TestRunWithoutPrivilegeSaysWhatIsMissing(t *testing.T) {
 		out, err := s.lab.Mirror.Command(t.Context(), "sh", "-c", test.line).CombinedOutput()
 		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != test.code || strings.Count(string(out), "\n") > 2 || !strings.Contains(string(out), test.want) {
 			t.Errorf("%s: %v, %s", test.name, err, out)
+		}
+	}
+}
+
+// TestConfinedReload: a gateway without privilege reads again what was put in the place of its files, and nothing from
+// elsewhere.
+func TestConfinedReload(t *testing.T) {
+	s := newService(t)
+	rules, elsewhere := filepath.Join(s.lab.Folder(), "rules", "own.yar"), filepath.Join(worldReadable(t), "other.yar")
+	put := func(path, content string) { // as editors do
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.WriteFile(path+"~", []byte(content), 0o644), os.Rename(path+"~", path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(rules, "rule one { condition: false }")
+	put(elsewhere, "rule two { condition: false }")
+	g := s.start(t, s.yaml+"scan: {yara: {rules: ["+rules+"]}}\n")
+	detail := func() string {
+		t.Helper()
+		status, err := control.Fetch(t.Context(), s.ctl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status.Engines[0].Detail
+	}
+	before := detail()
+	reload := s.program + " reload -c " + g.Config
+	put(rules, "rule one { condition: false } rule three { condition: false }")
+	put(g.Config, s.yaml+"scan: {yara: {rules: ["+rules+"]}}\n")
+	shell(t, s.lab.Mirror, reload)
+	if after := detail(); after == before {
+		t.Errorf("still %s", after)
+	}
+	put(g.Config, s.yaml+"scan: {yara: {rules: ["+elsewhere+"]}}\n")
+	before = detail()
+	out, err := s.lab.Mirror.Command(t.Context(), "sh", "-c", reload).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), elsewhere+": permission denied (what lies in no folder that was named at the start takes a restart)") {
+		t.Errorf("%v, %s", err, out)
+	}
+	put(g.Config, s.yaml+"spool: {dir: /var/tmp}\nscan: {yara: {rules: ["+rules+"]}}\n")
+	out, err = s.lab.Mirror.Command(t.Context(), "sh", "-c", reload).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "spool.dir cannot change while the gateway runs") {
+		t.Errorf("%v, %s", err, out)
+	}
+	if after := detail(); after != before {
+		t.Errorf("%s became %s", before, after)
+	}
+}
+
+// TestServiceFollowsItsDevice deletes the device of a gateway without privilege: when root has made it again, mail flows
+// again.
+func TestServiceFollowsItsDevice(t *testing.T) {
+	s := newService(t)
+	if _, err := s.lab.StartMailServer(t.Context(), testnet.Mailbox{User: "alice", Mails: []testnet.Mail{testnet.EICAR()}}); err != nil {
+		t.Fatal(err)
+	}
+	g := s.start(t, s.yaml)
+	for _, change := range []string{"ip link set mirror0 down; ip link set mirror0 up", "ip link del mirror0; " + s.deviceUp + g.Config} {
+		shell(t, s.lab.Mirror, change)
+		deadline := time.Now().Add(patience)
+		for {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			got, err := s.lab.Client.FetchAll(ctx, netip.AddrPortFrom(testnet.MailIPv4, 110), "alice")
+			cancel()
+			if err == nil && len(got) == 1 && bytes.Contains(got[0].Data, []byte("Subject: [mirrorgw]")) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("after %s: %d mails, %v", change, len(got), err)
+			}
 		}
 	}
 }

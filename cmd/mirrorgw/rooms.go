@@ -7,6 +7,7 @@ import (
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/confine"
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/scanner"
 )
 
@@ -41,6 +42,13 @@ type gateway interface {
 	Ready() <-chan struct{}
 	// Status is called from several goroutines at once, before and after Ready.
 	Status() control.Status
+	// Metrics returns the figures for Prometheus, those of a status among them. It is called as Status is.
+	Metrics(control.Status) *metrics.Page
+	// Reload has new sessions begin with what a configuration and its rules say, which differs from the one before only in
+	// what may change. On an error nothing has changed.
+	Reload(context.Context, *config.Config) error
+	// Turns returns a number for each loop that forwards frames: odd while it is at work, and another one at each turn.
+	Turns() []uint64
 }
 
 // engineVersion is a scan engine the program was built with.
