@@ -229,7 +229,12 @@ func TestConfinedReload(t *testing.T) {
 	}
 	put(rules, "rule one { condition: false }")
 	put(elsewhere, "rule two { condition: false }")
-	g := s.start(t, s.yaml+"scan: {yara: {rules: ["+rules+"]}}\n")
+	spool := worldReadable(t) // else /tmp is within reach
+	if err := os.Chmod(spool, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	base := s.yaml + "spool: {dir: " + spool + "}\n"
+	g := s.start(t, base+"scan: {yara: {rules: ["+rules+"]}}\n")
 	detail := func() string {
 		t.Helper()
 		status, err := control.Fetch(t.Context(), s.ctl)
@@ -241,12 +246,12 @@ func TestConfinedReload(t *testing.T) {
 	before := detail()
 	reload := s.program + " reload -c " + g.Config
 	put(rules, "rule one { condition: false } rule three { condition: false }")
-	put(g.Config, s.yaml+"scan: {yara: {rules: ["+rules+"]}}\n")
+	put(g.Config, base+"scan: {yara: {rules: ["+rules+"]}}\n")
 	shell(t, s.lab.Mirror, reload)
 	if after := detail(); after == before {
 		t.Errorf("still %s", after)
 	}
-	put(g.Config, s.yaml+"scan: {yara: {rules: ["+elsewhere+"]}}\n")
+	put(g.Config, base+"scan: {yara: {rules: ["+elsewhere+"]}}\n")
 	before = detail()
 	out, err := s.lab.Mirror.Command(t.Context(), "sh", "-c", reload).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), elsewhere+": permission denied (what lies in no folder that was named at the start takes a restart)") {
