@@ -51,8 +51,11 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		MTU:       cfg.Device.MTU,
 		Addresses: addresses,
 		Routers:   cfg.Routers,
+		Routes:    forwarderRoutes(cfg.Routes),
 		Intercept: rulesOf(cfg.Intercept),
 		Log:       log,
+
+		RoutersChanged: func(inUse []netip.Addr) { m.stack.SetRouters(inUse) }, // called from Run on
 	}); err != nil {
 		return nil, err
 	}
@@ -79,6 +82,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Writers:    writers,
 		Addresses:  addresses,
 		Routers:    cfg.Routers,
+		Routes:     stackRoutes(cfg.Routes),
 		Ports:      portsOf(cfg.Intercept),
 		Neighbours: m.forwarder,
 		Handler:    m,

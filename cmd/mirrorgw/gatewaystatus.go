@@ -35,7 +35,10 @@ func (m *mirror) Status() control.Status {
 	s.Events = map[string]map[string]uint64{"frames": figures(frames), "flows": figures(flows), "device": figures(m.device.Counters())}
 	s.Flows.Open, s.Flows.Total = uint64(max(flows.Active, 0)), uint64(flows.Flows)
 	for _, r := range m.forwarder.Routers() {
-		router := control.Router{Address: r.Addr.String()}
+		router := control.Router{Address: r.Addr.String(), Standby: !r.InUse}
+		if r.To.IsValid() {
+			router.To = r.To.String()
+		}
 		if r.Reachable {
 			router.MAC = net.HardwareAddr(r.MAC[:]).String()
 		}
@@ -125,7 +128,7 @@ func (m *mirror) health(s *control.Status) control.Health {
 		return control.Failing
 	}
 	for _, r := range s.Routers {
-		if r.MAC == "" {
+		if r.MAC == "" && !r.Standby && r.To == "" { // another stands in for it, or it serves one route
 			return control.Failing
 		}
 	}
