@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -70,6 +71,7 @@ type Forwarder struct {
 	log     *slog.Logger
 	now     func() time.Time
 
+	loops  atomic.Pointer[[]*queue] // set by Run
 	totals totals
 	panics logLimit
 	reads  logLimit
@@ -169,6 +171,7 @@ func (f *Forwarder) Run(ctx context.Context, host Host, ports []Port) error {
 	for i, p := range ports {
 		queues[i] = newQueue(f, host, p)
 	}
+	f.loops.Store(&queues)
 
 	var asking sync.WaitGroup
 	asking.Go(func() { f.askNeighbours(ctx, queues[0]) }) // ends with ctx, which ends with the loops

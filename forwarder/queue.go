@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type queue struct {
 	host Host
 	port Port
 	out  sync.Mutex // held while the port is written to: the loop is not the only one
+
+	turns atomic.Uint64 // see Forwarder.Turns
 
 	bufs  [][]byte // batch of them, frameRoom each
 	sizes []int
@@ -63,7 +66,9 @@ func (q *queue) run(ctx context.Context) {
 	pause := shortestPause
 	for ctx.Err() == nil {
 		n, err := q.port.ReadFrames(q.bufs, q.sizes)
+		q.turns.Add(1)
 		q.handle(min(n, batch))
+		q.turns.Add(1)
 		switch {
 		case err == nil:
 			pause = shortestPause

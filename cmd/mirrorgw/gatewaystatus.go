@@ -58,13 +58,16 @@ func (m *mirror) addMail(s *control.Status) {
 		s.Sessions[string(rule.Protocol)] = 0
 	}
 	m.mu.RLock()
-	rooms := m.mail
+	rooms, older := m.mail, m.older
 	m.mu.RUnlock()
 	if rooms == nil {
 		s.Engines = []control.Engine{{Name: yara.Name, State: "starting", Detail: "compiling rules"}}
 		return
 	}
 	s.Engines = []control.Engine{{Name: yara.Name, State: "ok", Detail: fmt.Sprintf("libyara %s, %d rules", yara.Version(), rooms.engine.Rules())}}
+	if older > 0 {
+		s.Engines[0].Detail += fmt.Sprintf("; older rules of %d reloads until their sessions end", older)
+	}
 	judged := rooms.judge.Counters()
 	s.Events["messages"] = figures(judged)
 	s.Messages = control.Messages{Clean: judged.Clean, Infected: judged.Infected, Unscannable: judged.Unscannable}
@@ -157,7 +160,7 @@ func openEngine(rules []string, log *slog.Logger) (engine, error) {
 
 // builtIn returns the rooms of this build.
 func builtIn() rooms {
-	r := rooms{newGateway: newMirror, compileRules: compileRules, openEngine: openEngine}
+	r := rooms{newGateway: newMirror, confine: confineTo, compileRules: compileRules, openEngine: openEngine}
 	if v := yara.Version(); v != "" {
 		r.engines = []engineVersion{{yara.Name, "libyara " + v}}
 	}

@@ -66,6 +66,9 @@ func writeStatus(w io.Writer, s *control.Status) error {
 	row("health", "%s", quote(string(s.Health)))
 	row("version", "%s", quote(s.Version))
 	row("uptime", "%s", time.Duration(s.Uptime)*time.Second)
+	if s.Confinement != "" {
+		row("process", "%s", plain(s.Confinement))
+	}
 	bypass := "off"
 	if s.Bypass {
 		bypass = "ON: mail is not scanned"

@@ -14,6 +14,9 @@ type Status struct {
 	Quarantine Quarantine        `json:"quarantine"`
 	Routers    []Router          `json:"routers"`
 
+	// Confinement says what the process has given up, in a line that begins with confined or not confined.
+	Confinement string `json:"confinement"`
+
 	// Events is everything else the rooms count since the start: by room, then by name.
 	Events map[string]map[string]uint64 `json:"events"`
 }
