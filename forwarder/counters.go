@@ -20,6 +20,9 @@ type Counters struct {
 	ICMPErrorsSent       uint64 // Time Exceeded that left
 	ICMPErrorsSuppressed uint64 // due, but over the rate limit (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4(f))
 	NeighbourRequests    uint64 // ARP requests and neighbour solicitations sent
+	AddressConflicts     uint64 // frames in which another station had one of our addresses
+	AddressProbes        uint64 // questions whether another station has one of our addresses
+	AddressDefences      uint64 // announcements that answered a conflict
 	ReadErrors           uint64 // reads of a device that failed and were tried again
 }
 
@@ -41,6 +44,8 @@ type totals struct {
 	intercept, interceptBytes atomic.Uint64
 	errorsSent, errorsHeld    atomic.Uint64
 	requests, readErrors      atomic.Uint64
+	conflicts                 atomic.Uint64
+	probes, defences          atomic.Uint64
 	dropped                   [reasons]atomic.Uint64
 }
 
@@ -85,6 +90,9 @@ func (f *Forwarder) Counters() Counters {
 		ICMPErrorsSent:       s.errorsSent.Load(),
 		ICMPErrorsSuppressed: s.errorsHeld.Load(),
 		NeighbourRequests:    s.requests.Load(),
+		AddressConflicts:     s.conflicts.Load(),
+		AddressProbes:        s.probes.Load(),
+		AddressDefences:      s.defences.Load(),
 		ReadErrors:           s.readErrors.Load(),
 	}
 	for r := range s.dropped {

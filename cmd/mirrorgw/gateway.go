@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/cmd/mirrorgw/doctor"
 	"mirrorgw/forwarder"
 	"mirrorgw/forwarder/pop3"
 	"mirrorgw/scanner"
@@ -31,6 +32,7 @@ type mirror struct {
 	forwarder *forwarder.Forwarder
 	stack     *stack.Stack
 	store     *quarantine.Store
+	doctor    *doctor.Doctor
 
 	ready chan struct{} // closed when frames flow and mail is judged
 
@@ -80,6 +82,9 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Queues:  cfg.Device.Queues,
 		Offload: offloadOf(cfg.Device.Offload),
 	}); err != nil {
+		return nil, err
+	}
+	if m.doctor, err = m.newDoctor(); err != nil {
 		return nil, err
 	}
 	writers := make([]stack.FrameWriter, len(m.device.Queues()))
@@ -178,6 +183,10 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	forwarding.Go(func() { // ends with the device; its one error is to have no port
 		_ = m.forwarder.Run(toTheLast, m.stack, ports)
 	})
+
+	examining, stopExamining := context.WithCancel(toTheLast)
+	defer stopExamining()
+	forwarding.Go(func() { m.doctor.Run(examining) }) // ends with examining, as Run returns
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

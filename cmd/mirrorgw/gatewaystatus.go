@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/cmd/mirrorgw/doctor"
 	"mirrorgw/scanner/yara"
 )
 
@@ -44,6 +45,7 @@ func (m *mirror) Status() control.Status {
 		s.Quarantine = control.Quarantine{Count: uint64(count), Bytes: uint64(bytes)}
 	}
 	m.addMail(&s)
+	m.addFindings(&s)
 	s.Health = m.health(&s)
 	return s
 }
@@ -119,6 +121,11 @@ func (m *mirror) health(s *control.Status) control.Health {
 	}
 	for _, r := range s.Routers {
 		if r.MAC == "" {
+			return control.Failing
+		}
+	}
+	for _, f := range s.Doctor {
+		if f.State == string(doctor.Failing) {
 			return control.Failing
 		}
 	}
