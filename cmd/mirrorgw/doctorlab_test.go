@@ -4,11 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
-	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"mirrorgw/cmd/mirrorgw/control"
 	"mirrorgw/testnet"
@@ -189,6 +186,3 @@ func sendRedirect(to net.IP) error {
 	_, err = conn.WriteTo(b, &net.IPAddr{IP: to})
 	return errors.Join(err, conn.Close())
 }
-
-var _ = slices.Contains[[]int]
-var _ = unix.AF_INET

@@ -11,7 +11,7 @@
 //
 // # How it stops
 //
-// Run ends with its context. Report never waits for a read of the kernel: it judges the last one, and asks Run for the next.
+// Run ends with its context. Report has Run read the kernel, and judges the reading before where that takes long.
 //
 // # Decisions
 //

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	every  = 30 * time.Second // the host is read again
-	oldest = time.Second      // and sooner where a report was asked for and the last reading is older
+	every    = 30 * time.Second       // the host is read again
+	oldest   = 250 * time.Millisecond // and sooner where a report was asked for and the last reading is older
+	patience = 250 * time.Millisecond // a report waits no longer for that
 )
 
 // Config says what to look at. LAN is required.
@@ -36,10 +37,11 @@ type Doctor struct {
 	mu struct {
 		sync.Mutex
 		host     Host
-		read     time.Time // when; zero: never
-		received uint64    // frames, at the last regular reading
-		counted  time.Time // when that was
-		heard    bool      // some came between the last two
+		read     time.Time     // when; zero: never
+		next     chan struct{} // closed when it is read again
+		received uint64        // frames, at the last regular reading
+		counted  time.Time     // when that was
+		heard    bool          // some came between the last two
 	}
 
 	told map[string]State // what was last logged of each check; Run's own
@@ -61,7 +63,9 @@ func New(cfg Config) (*Doctor, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Doctor{cfg: cfg, wake: make(chan struct{}, 1), told: make(map[string]State)}, nil
+	d := &Doctor{cfg: cfg, wake: make(chan struct{}, 1), told: make(map[string]State)}
+	d.mu.next = make(chan struct{})
+	return d, nil
 }
 
 // Run reads the host at once, then every 30 seconds and when a report was asked for, logs what has become wrong or well
@@ -80,21 +84,34 @@ func (d *Doctor) Run(ctx context.Context) {
 	}
 }
 
-// Report returns one finding for each check. What the gateway has seen on the LAN is judged as it is now, the host as it was
-// last read; where that is a second ago or more, it has the host read again, for the next report.
+// Report returns one finding for each check. Where the host was not read just now it has that done, and waits a quarter of a
+// second for it at most: a kernel that takes longer has the report be about the reading before.
 func (d *Doctor) Report() []Finding {
+	d.mu.Lock()
+	old, next := d.cfg.Now().Sub(d.mu.read) >= oldest, d.mu.next
+	d.mu.Unlock()
+	if old {
+		d.await(next)
+	}
 	f := Facts{LAN: d.cfg.LAN()}
 	d.mu.Lock()
 	f.Host, f.LAN.Heard = d.mu.host, d.mu.heard
-	old := d.cfg.Now().Sub(d.mu.read) >= oldest
 	d.mu.Unlock()
-	if old {
-		select {
-		case d.wake <- struct{}{}:
-		default:
-		}
-	}
 	return Examine(&f)
+}
+
+// await has Run read the host, and waits for it as long as patience lasts.
+func (d *Doctor) await(next <-chan struct{}) {
+	select {
+	case d.wake <- struct{}{}:
+	default: // it is asked already
+	}
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	select {
+	case <-next:
+	case <-limit.C:
+	}
 }
 
 // examine reads the host and logs.
@@ -103,6 +120,8 @@ func (d *Doctor) examine() {
 	now := d.cfg.Now()
 	d.mu.Lock()
 	d.mu.host, d.mu.read = f.Host, now
+	close(d.mu.next)
+	d.mu.next = make(chan struct{})
 	if d.mu.counted.IsZero() || now.Sub(d.mu.counted) >= every/2 {
 		d.mu.heard = f.LAN.Received != d.mu.received
 		d.mu.received, d.mu.counted = f.LAN.Received, now

@@ -64,14 +64,22 @@ func readLinks() ([]Link, error) {
 
 var errShort = errors.New("a netlink message is cut short")
 
-// attributes calls f with each attribute of b, its type without flags.
+// attributes calls f with each attribute of b (struct nlattr of linux/netlink.h), its type without flags. nl.ParseRouteAttr panics on
+// one that is cut short.
+//
+// Errors: errShort.
 func attributes(b []byte, f func(kind uint16, value []byte)) error {
-	list, err := nl.ParseRouteAttr(b)
-	if err != nil {
-		return fmt.Errorf("reading a netlink message: %w", err)
-	}
-	for _, a := range list {
-		f(a.Attr.Type&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER), a.Value)
+	for len(b) > 0 {
+		if len(b) < unix.SizeofRtAttr {
+			return errShort
+		}
+		size := int(binary.NativeEndian.Uint16(b))
+		if size < unix.SizeofRtAttr || size > len(b) {
+			return errShort
+		}
+		const flags = unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER
+		f(binary.NativeEndian.Uint16(b[2:])&^flags, b[unix.SizeofRtAttr:size])
+		b = b[min(len(b), (size+unix.NLA_ALIGNTO-1)&^(unix.NLA_ALIGNTO-1)):]
 	}
 	return nil
 }
@@ -170,7 +178,7 @@ func readLearnt(bridge int, vlan uint16, mac net.HardwareAddr) (port int, err er
 	if len(messages) != 1 || len(messages[0]) < unix.SizeofNdMsg {
 		return 0, errShort
 	}
-	return int(nl.NativeEndian().Uint32(messages[0][index:])), nil
+	return int(binary.NativeEndian.Uint32(messages[0][index:])), nil
 }
 
 // text is a string with the zero that ends it in C.
