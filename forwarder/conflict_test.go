@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/gopacket"
@@ -41,6 +42,7 @@ func TestAddressClaimed(t *testing.T) {
 		{"packet from our address", udp(t, stationMAC, gateway4, server4), gateway4},
 
 		{"our own, come back", arpFrame(arpRequest, gatewayMAC, anyoneMAC, gateway4, gatewayMAC, client4), ""},
+		{"our own, passed on by another", arpFrame(arpRequest, stationMAC, anyoneMAC, gateway4, gatewayMAC, client4), ""},
 		{"a client asks for us", arpFrame(arpRequest, clientMAC, anyoneMAC, client4, clientMAC, gateway4), ""},
 		{"a client probes for our address", arpFrame(arpRequest, clientMAC, anyoneMAC, "0.0.0.0", clientMAC, gateway4), ""},
 		{"a client probes over IPv6", solicit(clientMAC, "::", gateway6), ""},
@@ -168,6 +170,27 @@ func TestOwnAddressesAreWatched(t *testing.T) {
 	if said := second(); !said[own[1]] {
 		t.Errorf("over IPv6: said %v", said)
 	}
+}
+
+// TestRunWatches: the loop that asks for neighbours is the one that watches.
+func TestRunWatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, err := New(testConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := &fakePort{frames: make(chan []byte)}
+		done := make(chan error)
+		go func() { done <- f.Run(t.Context(), &fakeHost{}, []Port{port}) }()
+		time.Sleep(probeInterval + solicitInterval)
+		if n := f.Counters().AddressProbes; n != 3 {
+			t.Errorf("%d probes for three addresses", n)
+		}
+		close(port.frames)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Whoever has the address when the gateway comes keeps it: the host asks first, and nothing is announced meanwhile.

@@ -41,9 +41,6 @@ func (f *Forwarder) noteClaim(p *packet, d decision, now time.Time) {
 	if d.fate == drop { // a martian: only its source says anything
 		addr, who = p.from, p.src
 	}
-	if who == (mac{}) {
-		who = p.src // an advertisement without the option
-	}
 	if !addr.IsValid() || who == f.network.mac || !f.network.isOwn(addr) {
 		return
 	}

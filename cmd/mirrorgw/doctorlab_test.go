@@ -73,9 +73,9 @@ func TestDoctorOfTheHost(t *testing.T) {
 		{"source_route", "warning", "accept_source_route", "sysctl -qw net.ipv4.conf.br0.accept_source_route=1 net.ipv4.conf.all.accept_source_route=1", ""},
 		{"forwarding", "warning", "IPv4 from br0", "sysctl -qw net.ipv4.conf.br0.forwarding=1", "sysctl -qw net.ipv4.conf.br0.forwarding=0"},
 		{"forwarding", "warning", "IPv6", "sysctl -qw net.ipv6.conf.all.forwarding=1", "sysctl -qw net.ipv6.conf.all.forwarding=0"},
-		{"br_netfilter", "warning", "packet filter", "ip link set br0 type bridge nf_call_ip6tables 1", "ip link set br0 type bridge nf_call_ip6tables 0"},
-		{"br_netfilter", "warning", "packet filter", "sysctl -qw net.bridge.bridge-nf-call-iptables=1", "sysctl -qw net.bridge.bridge-nf-call-iptables=0"},
-		{"duplicate_mac", "warning", "behind client0", "bridge fdb replace " + gatewayMAC(t, g) + " dev client0 master static", "bridge fdb del " + gatewayMAC(t, g) + " dev client0 master"},
+		{"br_netfilter", "warning", "packet filter", "ip link set br0 type bridge nf_call_ip6tables 1", ""},
+		{"br_netfilter", "warning", "packet filter", "sysctl -qw net.bridge.bridge-nf-call-iptables=1", ""},
+		{"duplicate_mac", "warning", "behind client0", "bridge fdb replace " + gatewayMAC(t, g) + " dev client0 master static sticky", "bridge fdb del " + gatewayMAC(t, g) + " dev client0 master"},
 		{"duplicate_mac", "failing", "client0 has", "ip link set client0 address " + gatewayMAC(t, g), "ip link set client0 address 02:00:00:00:00:77"},
 		{"bridge", "failing", "br0 is switched off", "ip link set br0 down", ""},
 		{"bridge_ports", "failing", "no port of br0 has a link", "ip link set client0 down; ip link set router0 down", "ip link set client0 up; ip link set router0 up"},
@@ -108,7 +108,7 @@ func TestDoctorOfTheHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`level=WARN msg="doctor: the host obeys source routes`, `fix="sysctl -w net/ipv4/conf/all/accept_source_route=0"`, `msg="doctor: mended" check=stp`} {
+	for _, want := range []string{`level=WARN msg="doctor: fault" check=source_route state=warning detail="the host obeys source routes`, `fix="sysctl -w net/ipv4/conf/all/accept_source_route=0"`, `msg="doctor: mended" check=stp`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not say %s", want)
 		}

@@ -146,7 +146,7 @@ func (d *Doctor) tell(f Finding) {
 		}
 		delete(d.told, f.Check)
 	case Warning, Failing:
-		d.cfg.Log.Warn("doctor: "+f.Detail, "check", f.Check, "state", string(f.State), "fix", f.Fix)
+		d.cfg.Log.Warn("doctor: fault", "check", f.Check, "state", string(f.State), "detail", f.Detail, "fix", f.Fix)
 		d.told[f.Check] = f.State
 	}
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -53,7 +54,7 @@ func lookMAC(f *Facts) result {
 	links := h.Ports
 	for _, l := range []*Link{h.TAP, h.Master} {
 		if l != nil {
-			links = append(links[:len(links):len(links)], *l)
+			links = append(slices.Clip(links), *l)
 		}
 	}
 	for _, l := range links {
@@ -192,18 +193,19 @@ func lookFilter(f *Facts) result {
 	if !h.bridged() {
 		return noBridge
 	}
-	var on []string
+	var settings, own []string
 	for _, s := range []struct {
 		name string
 		flag Flag
 	}{{"iptables", h.Filtered4}, {"ip6tables", h.Filtered6}, {"arptables", h.FilteredARP}} {
 		if s.flag == Yes {
-			on = append(on, "net.bridge.bridge-nf-call-"+s.name+"=0")
+			settings = append(settings, "net.bridge.bridge-nf-call-"+s.name+"=0")
+			own = append(own, "nf_call_"+s.name+" 0")
 		}
 	}
 	switch {
-	case len(on) > 0:
-		return warning("sysctl -w "+strings.Join(on, " ")+"; where it comes back, also: ip link set "+h.Master.Name+" type bridge nf_call_iptables 0 nf_call_ip6tables 0 nf_call_arptables 0",
+	case len(settings) > 0:
+		return warning("sysctl -w "+strings.Join(settings, " ")+"; ip link set "+h.Master.Name+" type bridge "+strings.Join(own, " "),
 			"br_netfilter hands what %s passes on to the host's packet filter, which may drop or change it", h.Master.Name)
 	case either(h.Filtered4, either(h.Filtered6, h.FilteredARP)) == Unknown:
 		return unread

@@ -63,7 +63,7 @@ func (k kernel) elsewhere(h *Host) string {
 	const defaultVLAN = 1 // of a bridge that filters VLANs, the one its ports begin with
 	for _, vlan := range []uint16{0, defaultVLAN} {
 		index, err := k.learnt(h.Master.Index, vlan, h.MAC)
-		if err != nil || index == h.TAP.Index {
+		if err != nil {
 			continue
 		}
 		for _, p := range h.Ports {

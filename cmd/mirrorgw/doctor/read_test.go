@@ -198,6 +198,20 @@ func TestParseLink(t *testing.T) {
 	}
 }
 
+func TestParseLinkCutShort(t *testing.T) {
+	whole := 0
+	for n := range bridgeMessage { // with the rest behind it, as in a buffer that is used again
+		if _, err := parseLink(bridgeMessage[:n]); err == nil {
+			whole++
+		} else if !errors.Is(err, errShort) {
+			t.Errorf("%d octets: %v", n, err)
+		}
+	}
+	if whole > 6 { // it ends after the header, after an attribute, and within the padding of one
+		t.Errorf("%d beginnings are taken for messages", whole)
+	}
+}
+
 // FuzzParseLink: whatever the kernel of tomorrow writes is read or refused.
 func FuzzParseLink(f *testing.F) {
 	for n := range bridgeMessage {
