@@ -43,13 +43,16 @@ func (c *clients) lookup(a netip.Addr) (mac, bool) {
 }
 
 // Lookup returns the MAC of a client whose flow is intercepted, as its last intercepted frame had it. A client displaced from the
-// table is asked for as an on-link neighbour, so that a later call knows it.
+// table is asked for as an on-link neighbour, so that a later call knows it; one behind another router is at that.
 func (f *Forwarder) Lookup(client netip.Addr) ([6]byte, bool) {
 	if m, ok := f.clients.lookup(client); ok {
 		return m, true
 	}
-	if !f.network.isOnLink(client) || f.network.isOwn(client) {
+	if f.network.isOwn(client) {
 		return [6]byte{}, false
+	}
+	if !f.network.isOnLink(client) {
+		return f.neighbours.routeTo(client).address()
 	}
 	m, ok := f.neighbours.lookup(client)
 	if !ok {

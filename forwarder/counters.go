@@ -15,14 +15,18 @@ type Counters struct {
 	PuntedIntercept      uint64 // frames of intercepted flows
 	PuntedInterceptBytes uint64
 
+	Fragmented    uint64 // of the frames forwarded, those that left in fragments (IPv4 without DF)
+	FragmentsSent uint64 // in how many
+
 	Dropped map[Reason]uint64 // frames by reason, every reason present
 
-	ICMPErrorsSent       uint64 // Time Exceeded that left
+	ICMPErrorsSent       uint64 // Time Exceeded and Packet Too Big that left
 	ICMPErrorsSuppressed uint64 // due, but over the rate limit (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4(f))
 	NeighbourRequests    uint64 // ARP requests and neighbour solicitations sent
 	AddressConflicts     uint64 // frames in which another station had one of our addresses
 	AddressProbes        uint64 // questions whether another station has one of our addresses
 	AddressDefences      uint64 // announcements that answered a conflict
+	RouterChanges        uint64 // times that another router was taken into use, or the first again
 	ReadErrors           uint64 // reads of a device that failed and were tried again
 }
 
@@ -33,6 +37,7 @@ type tally struct {
 	own, ownBytes             uint64
 	intercept, interceptBytes uint64
 	errorsSent, errorsHeld    uint64
+	split, fragments          uint64
 	dropped                   [reasons]uint64
 }
 
@@ -43,9 +48,11 @@ type totals struct {
 	own, ownBytes             atomic.Uint64
 	intercept, interceptBytes atomic.Uint64
 	errorsSent, errorsHeld    atomic.Uint64
+	split, fragments          atomic.Uint64
 	requests, readErrors      atomic.Uint64
 	conflicts                 atomic.Uint64
 	probes, defences          atomic.Uint64
+	changes                   atomic.Uint64
 	dropped                   [reasons]atomic.Uint64
 }
 
@@ -61,6 +68,8 @@ func (s *totals) add(t *tally) {
 	addTo(&s.interceptBytes, t.interceptBytes)
 	addTo(&s.errorsSent, t.errorsSent)
 	addTo(&s.errorsHeld, t.errorsHeld)
+	addTo(&s.split, t.split)
+	addTo(&s.fragments, t.fragments)
 	for r := range t.dropped {
 		addTo(&s.dropped[r], t.dropped[r])
 	}
@@ -87,12 +96,15 @@ func (f *Forwarder) Counters() Counters {
 		PuntedIntercept:      s.intercept.Load(),
 		PuntedInterceptBytes: s.interceptBytes.Load(),
 		Dropped:              make(map[Reason]uint64, reasons),
+		Fragmented:           s.split.Load(),
+		FragmentsSent:        s.fragments.Load(),
 		ICMPErrorsSent:       s.errorsSent.Load(),
 		ICMPErrorsSuppressed: s.errorsHeld.Load(),
 		NeighbourRequests:    s.requests.Load(),
 		AddressConflicts:     s.conflicts.Load(),
 		AddressProbes:        s.probes.Load(),
 		AddressDefences:      s.defences.Load(),
+		RouterChanges:        s.changes.Load(),
 		ReadErrors:           s.readErrors.Load(),
 	}
 	for r := range s.dropped {

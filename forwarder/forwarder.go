@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 )
@@ -32,7 +31,8 @@ type Port interface {
 type Host interface {
 	// DeliverOwn takes frames for the gateway itself: to its addresses, ARP, neighbour discovery, MLD.
 	DeliverOwn(frames [][]byte)
-	// DeliverIntercept takes TCP segments of intercepted flows, all of them from client to server.
+	// DeliverIntercept takes TCP segments of intercepted flows, all of them from client to server, and ICMP errors about packets
+	// from a server to a client whose flow may be intercepted, unfragmented and with at least the ports in their quote.
 	DeliverIntercept(frames [][]byte)
 }
 
@@ -41,8 +41,13 @@ type Config struct {
 	MAC       [6]byte        // the gateway's on the LAN
 	MTU       int            // of the LAN, in octets of IP packet; default 1500
 	Addresses []netip.Prefix // own addresses, each with its on-link prefix; the link-local IPv6 address is one of them
-	Routers   []netip.Addr   // next hops for what is off-link, at most one for each family, on-link
+	Routers   []netip.Addr   // next hops for what is off-link, on-link; of each family the first that answers is used
+	Routes    []Route        // exceptions to Routers; the longest prefix counts
 	Intercept []Rule
+
+	// RoutersChanged is told the routers in use, at most one for each family, when fail-over took another. It is called by a
+	// goroutine of Run and must not wait. Default: nobody is told.
+	RoutersChanged func(inUse []netip.Addr)
 
 	Log *slog.Logger     // default: discard
 	Now func() time.Time // default: time.Now
@@ -56,6 +61,7 @@ type Forwarder struct {
 	clients    *clients
 	errors     *errorLimit
 	mtu        int
+	changed    func([]netip.Addr)
 	log        *slog.Logger
 	now        func() time.Time
 
@@ -67,7 +73,7 @@ type Forwarder struct {
 
 // New returns a Forwarder; it starts nothing.
 //
-// Errors name the value that cannot be: a MAC of a group, an address that no host can have, a router that is not on-link.
+// Errors name the value that cannot be: a MAC of a group, an address that no host can have, a router or gateway that is not on-link.
 func New(c Config) (*Forwarder, error) {
 	if !isStation(c.MAC) {
 		return nil, fmt.Errorf("mac %x is no station's", c.MAC)
@@ -94,6 +100,9 @@ func New(c Config) (*Forwarder, error) {
 	if err := checkRouters(n, c.Routers); err != nil {
 		return nil, err
 	}
+	if err := checkRoutes(n, c.Routes); err != nil {
+		return nil, err
+	}
 	r, err := newRules(c.Intercept, n.onLink)
 	if err != nil {
 		return nil, err
@@ -101,10 +110,11 @@ func New(c Config) (*Forwarder, error) {
 	f := &Forwarder{
 		network:    n,
 		rules:      r,
-		neighbours: newNeighbours(c.Routers),
+		neighbours: newNeighbours(newGateways(c.Routers, c.Routes)),
 		clients:    newClients(),
 		errors:     newErrorLimit(),
 		mtu:        c.MTU,
+		changed:    c.RoutersChanged,
 		log:        c.Log,
 		now:        c.Now,
 	}
@@ -129,28 +139,6 @@ func checkAddress(p netip.Prefix) error {
 		return fmt.Errorf("address %v: nothing is forwarded there", p)
 	case a.Is4() && p.Bits() <= 30 && (a == lastAddress(p) || a == p.Masked().Addr()):
 		return fmt.Errorf("address %v is its network's broadcast or network address", p)
-	}
-	return nil
-}
-
-// checkRouters says what keeps routers from being next hops.
-func checkRouters(n *network, routers []netip.Addr) error {
-	for i, a := range routers {
-		switch {
-		case !a.IsValid(), a.Is4In6(), a.IsUnspecified(), a.IsLoopback(), a.IsMulticast():
-			return fmt.Errorf("router %v: no host has it", a)
-		case a.Zone() != "":
-			return fmt.Errorf("router %v: the LAN is the only link, leave %%%s out", a, a.Zone())
-		case n.isOwn(a):
-			return fmt.Errorf("router %v is the gateway's own address", a)
-		case !n.isOnLink(a):
-			return fmt.Errorf("router %v is on none of the gateway's networks", a)
-		case slices.Contains(n.broadcasts, a):
-			return fmt.Errorf("router %v is a broadcast or network address", a)
-		}
-		if slices.ContainsFunc(routers[:i], func(b netip.Addr) bool { return a.Is4() == b.Is4() }) {
-			return fmt.Errorf("router %v is the second of its family; several are not in this version", a)
-		}
 	}
 	return nil
 }
@@ -192,6 +180,7 @@ func (f *Forwarder) askNeighbours(ctx context.Context, q *queue) {
 		if all {
 			f.watch(q, g)
 		}
+		f.tellOfRouters()
 		select {
 		case <-ctx.Done():
 			return
@@ -221,8 +210,21 @@ func (f *Forwarder) ask(q *queue, a *asker, all bool) {
 	}
 }
 
-// Routers returns the state of the routers, IPv4 first.
-func (f *Forwarder) Routers() []Router { return f.neighbours.routers(f.now()) }
+// tellOfRouters says that other routers than before are in use, where it is so.
+func (f *Forwarder) tellOfRouters() {
+	if !f.neighbours.moved.Swap(false) {
+		return
+	}
+	inUse := f.neighbours.inUse()
+	f.totals.changes.Add(1)
+	f.log.Warn("another router is in use", slog.Any("routers", inUse))
+	if f.changed != nil {
+		f.changed(inUse)
+	}
+}
+
+// Routers returns the state of the routers, IPv4 first, each family in its order of preference, and then that of the routes.
+func (f *Forwarder) Routers() []Router { return f.neighbours.states(f.now()) }
 
 // logLimit lets one line through a second.
 type logLimit struct {

@@ -48,7 +48,8 @@ type Config struct {
 	Offload    bool             // the writers take super-frames and unfinished checksums
 	Writers    []FrameWriter    // a flow always leaves by the same one
 	Addresses  []netip.Prefix   // the gateway's own, with the prefix that is on the link
-	Routers    []netip.Addr     // default router, at most one per family
+	Routers    []netip.Addr     // default routers; of each family the first is used until SetRouters
+	Routes     []Route          // exceptions to Routers
 	Ports      []uint16         // TCP ports of intercepted servers
 	Neighbours Neighbours
 	Handler    Handler
@@ -162,27 +163,8 @@ func (s *Stack) setUp() error {
 	if err := s.ns.SetSpoofing(interceptNIC, true); err != nil {
 		return fmt.Errorf("NIC intercept: spoofing: %w", asError(err))
 	}
-	s.ns.SetRouteTable(s.routes())
+	s.ns.SetRouteTable(s.routes(s.cfg.Routers))
 	return nil
-}
-
-// routes returns the route table: the link, the routers, and on the NIC intercept everything.
-func (s *Stack) routes() []tcpip.Route {
-	var table []tcpip.Route
-	for _, p := range s.cfg.Addresses {
-		table = append(table, tcpip.Route{Destination: subnet(p.Masked()), NIC: ownNIC})
-	}
-	for _, r := range s.cfg.Routers {
-		everywhere := header.IPv4EmptySubnet
-		if r.Is6() {
-			everywhere = header.IPv6EmptySubnet
-		}
-		table = append(table, tcpip.Route{Destination: everywhere, Gateway: address(r), NIC: ownNIC})
-	}
-	return append(table,
-		tcpip.Route{Destination: header.IPv4EmptySubnet, NIC: interceptNIC},
-		tcpip.Route{Destination: header.IPv6EmptySubnet, NIC: interceptNIC},
-	)
 }
 
 // Claim makes sure that nobody else has the gateway's addresses and takes them: from then on they answer. It also opens the

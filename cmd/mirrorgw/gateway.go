@@ -61,8 +61,11 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		MTU:       cfg.Device.MTU,
 		Addresses: addresses,
 		Routers:   cfg.Routers,
+		Routes:    forwarderRoutes(cfg.Routes),
 		Intercept: rulesOf(cfg.Intercept),
 		Log:       log,
+
+		RoutersChanged: func(inUse []netip.Addr) { m.stack.SetRouters(inUse) }, // called from Run on
 	}); err != nil {
 		return nil, err
 	}
@@ -81,6 +84,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		MTU:     cfg.Device.MTU,
 		Queues:  cfg.Device.Queues,
 		Offload: offloadOf(cfg.Device.Offload),
+		Log:     log,
 	}); err != nil {
 		return nil, err
 	}
@@ -98,6 +102,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Writers:    writers,
 		Addresses:  addresses,
 		Routers:    cfg.Routers,
+		Routes:     stackRoutes(cfg.Routes),
 		Ports:      portsOf(cfg.Intercept),
 		Neighbours: m.forwarder,
 		Handler:    m,
@@ -183,6 +188,7 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	forwarding.Go(func() { // ends with the device; its one error is to have no port
 		_ = m.forwarder.Run(toTheLast, m.stack, ports)
 	})
+	forwarding.Go(func() { _ = m.device.Run(toTheLast) }) // ends with the device, and without an error
 
 	examining, stopExamining := context.WithCancel(toTheLast)
 	defer stopExamining()

@@ -13,6 +13,7 @@ import (
 	"mirrorgw/cmd/mirrorgw/control"
 	"mirrorgw/cmd/mirrorgw/doctor"
 	"mirrorgw/scanner/yara"
+	"mirrorgw/stack"
 )
 
 // Status implements gateway.
@@ -32,10 +33,13 @@ func (m *mirror) Status() control.Status {
 	for reason, n := range frames.Dropped {
 		s.Frames.Dropped[reason.String()] = n
 	}
-	s.Events = map[string]map[string]uint64{"frames": figures(frames), "flows": figures(flows)}
+	s.Events = map[string]map[string]uint64{"frames": figures(frames), "flows": figures(flows), "device": figures(m.device.Counters())}
 	s.Flows.Open, s.Flows.Total = uint64(max(flows.Active, 0)), uint64(flows.Flows)
 	for _, r := range m.forwarder.Routers() {
-		router := control.Router{Address: r.Addr.String()}
+		router := control.Router{Address: r.Addr.String(), Standby: !r.InUse}
+		if r.To.IsValid() {
+			router.To = r.To.String()
+		}
 		if r.Reachable {
 			router.MAC = net.HardwareAddr(r.MAC[:]).String()
 		}
@@ -119,8 +123,11 @@ func (m *mirror) health(s *control.Status) control.Health {
 	if ending {
 		return control.Draining
 	}
+	if state, _ := m.device.State(); state != stack.DeviceUp {
+		return control.Failing
+	}
 	for _, r := range s.Routers {
-		if r.MAC == "" {
+		if r.MAC == "" && !r.Standby && r.To == "" { // another stands in for it, or it serves one route
 			return control.Failing
 		}
 	}

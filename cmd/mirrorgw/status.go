@@ -76,7 +76,14 @@ func writeStatus(w io.Writer, s *control.Status) error {
 		if r.MAC != "" {
 			mac = "at " + quote(r.MAC)
 		}
-		row("router", "%s  %s", quote(r.Address), mac)
+		switch {
+		case r.To != "":
+			row("route", "%s  via %s  %s", quote(r.To), quote(r.Address), mac)
+		case r.Standby:
+			row("router", "%s  %s  (standby)", quote(r.Address), mac)
+		default:
+			row("router", "%s  %s", quote(r.Address), mac)
+		}
 	}
 	for _, f := range s.Doctor {
 		if f.State != "ok" {

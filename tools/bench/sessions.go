@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"mirrorgw/testnet"
 )
@@ -45,10 +46,13 @@ func (b *bench) addLoad(name string, load testnet.POP3Load) {
 			if err == nil {
 				err = result.Err()
 			}
+			b.tell("  a session took %s in the median, %s at the 99th percentile, %s at most", rounded(result.Median), rounded(result.P99), rounded(result.Slowest))
 			return result.Rate(), err
 		},
 	})
 }
+
+func rounded(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
 
 // mailbox is what the server has: clean mails of mailSize, no two alike, so that none is judged by another's verdict.
 func mailbox() []testnet.Mail {

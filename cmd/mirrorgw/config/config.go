@@ -16,13 +16,20 @@ const DefaultPath = "/etc/mirrorgw/mirrorgw.yaml"
 type Config struct {
 	Device     Device
 	Addresses  []netip.Prefix // the gateway's own address in each network, with the network's length
-	Routers    []netip.Addr   // the NAT router, at most one per family, on-link
+	Routers    []netip.Addr   // the NAT router, on-link; of several in one family the first that answers is used
+	Routes     []Route        // networks behind other routers
 	Intercept  []Rule         // first match wins
 	Spool      scanner.Spool
 	Scan       Scan
 	Quarantine Quarantine
 	Control    Control
 	Log        Log
+}
+
+// Route is a network that another router than the NAT router leads to.
+type Route struct {
+	To  netip.Prefix
+	Via netip.Addr // on-link
 }
 
 // Device is the TAP interface.

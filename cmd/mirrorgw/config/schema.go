@@ -17,7 +17,7 @@ func (r *reader) config(top value, c *Config) {
 		"device":     func(v value) { v.device(&c.Device) },
 		"addresses":  func(v value) { v.addresses(&c.Addresses) },
 		"routers":    func(v value) { v.routers(&c.Routers) },
-		"routes":     noRoutes,
+		"routes":     func(v value) { v.routes(&c.Routes) },
 		"intercept":  func(v value) { v.intercept(&c.Intercept) },
 		"limits":     refused,
 		"spool":      func(v value) { v.spool(&c.Spool) },
@@ -294,12 +294,6 @@ func (v value) log(l *Log) {
 
 func logLevels() map[string]slog.Level {
 	return map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
-}
-
-func noRoutes(v value) {
-	if items, ok := v.list(); ok && len(items) > 0 {
-		v.refuse("routes")
-	}
 }
 
 func noShadow(v value) {

@@ -73,8 +73,10 @@ type Finding struct {
 	Fix    string `json:"fix"`    // what to do about it, in one line
 }
 
-// Router is one NAT router and whether it is found.
+// Router is one next hop and whether it is found.
 type Router struct {
 	Address string `json:"address"`
-	MAC     string `json:"mac"` // empty: it does not answer
+	MAC     string `json:"mac"`          // empty: it does not answer
+	Standby bool   `json:"standby"`      // frames leave by another NAT router
+	To      string `json:"to,omitempty"` // the network a route leads to; empty: a NAT router
 }
