@@ -20,14 +20,17 @@ type Counters struct {
 
 	Dropped map[Reason]uint64 // frames by reason, every reason present
 
-	ICMPErrorsSent       uint64 // Time Exceeded and Packet Too Big that left
-	ICMPErrorsSuppressed uint64 // due, but over the rate limit (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4(f))
-	NeighbourRequests    uint64 // ARP requests and neighbour solicitations sent
-	AddressConflicts     uint64 // frames in which another station had one of our addresses
-	AddressProbes        uint64 // questions whether another station has one of our addresses
-	AddressDefences      uint64 // announcements that answered a conflict
-	RouterChanges        uint64 // times that another router was taken into use, or the first again
-	ReadErrors           uint64 // reads of a device that failed and were tried again
+	ICMPErrorsSent        uint64 // Time Exceeded and Packet Too Big that left
+	ICMPErrorsSuppressed  uint64 // due, but over the rate limit (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4(f))
+	NeighbourRequests     uint64 // ARP requests and neighbour solicitations sent
+	RouterChanges         uint64 // times that another router was taken into use, or the first again
+	AddressConflicts      uint64 // frames in which another station had one of our addresses
+	AddressProbes         uint64 // questions whether another station has one of our addresses
+	AddressDefences       uint64 // announcements that answered a conflict
+	ForeignAdvertisements uint64 // router advertisements of others that came by
+	Advertisements        uint64 // of our own that were sent
+
+	ReadErrors uint64 // reads of a device that failed and were tried again
 }
 
 // tally counts one batch in its queue's own memory.
@@ -53,6 +56,7 @@ type totals struct {
 	conflicts                 atomic.Uint64
 	probes, defences          atomic.Uint64
 	changes                   atomic.Uint64
+	advertisements, announced atomic.Uint64
 	dropped                   [reasons]atomic.Uint64
 }
 
@@ -87,25 +91,27 @@ func addTo(c *atomic.Uint64, n uint64) {
 func (f *Forwarder) Counters() Counters {
 	s := &f.totals
 	c := Counters{
-		Received:             s.received.Load(),
-		ReceivedBytes:        s.receivedBytes.Load(),
-		Forwarded:            s.forwarded.Load(),
-		ForwardedBytes:       s.forwardedBytes.Load(),
-		PuntedOwn:            s.own.Load(),
-		PuntedOwnBytes:       s.ownBytes.Load(),
-		PuntedIntercept:      s.intercept.Load(),
-		PuntedInterceptBytes: s.interceptBytes.Load(),
-		Dropped:              make(map[Reason]uint64, reasons),
-		Fragmented:           s.split.Load(),
-		FragmentsSent:        s.fragments.Load(),
-		ICMPErrorsSent:       s.errorsSent.Load(),
-		ICMPErrorsSuppressed: s.errorsHeld.Load(),
-		NeighbourRequests:    s.requests.Load(),
-		AddressConflicts:     s.conflicts.Load(),
-		AddressProbes:        s.probes.Load(),
-		AddressDefences:      s.defences.Load(),
-		RouterChanges:        s.changes.Load(),
-		ReadErrors:           s.readErrors.Load(),
+		Received:              s.received.Load(),
+		ReceivedBytes:         s.receivedBytes.Load(),
+		Forwarded:             s.forwarded.Load(),
+		ForwardedBytes:        s.forwardedBytes.Load(),
+		PuntedOwn:             s.own.Load(),
+		PuntedOwnBytes:        s.ownBytes.Load(),
+		PuntedIntercept:       s.intercept.Load(),
+		PuntedInterceptBytes:  s.interceptBytes.Load(),
+		Dropped:               make(map[Reason]uint64, reasons),
+		Fragmented:            s.split.Load(),
+		FragmentsSent:         s.fragments.Load(),
+		ICMPErrorsSent:        s.errorsSent.Load(),
+		ICMPErrorsSuppressed:  s.errorsHeld.Load(),
+		NeighbourRequests:     s.requests.Load(),
+		RouterChanges:         s.changes.Load(),
+		AddressConflicts:      s.conflicts.Load(),
+		AddressProbes:         s.probes.Load(),
+		AddressDefences:       s.defences.Load(),
+		ForeignAdvertisements: s.advertisements.Load(),
+		Advertisements:        s.announced.Load(),
+		ReadErrors:            s.readErrors.Load(),
 	}
 	for r := range s.dropped {
 		c.Dropped[Reason(r)] = s.dropped[r].Load()

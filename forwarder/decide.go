@@ -79,6 +79,9 @@ func (f *Forwarder) decideOwn(p *packet) decision {
 		if fault != Undecided {
 			return dropped(fault)
 		}
+		if c.router { // a forged one misleads workstations all the same
+			return dropped(RouterDiscovery)
+		}
 		if c.made && f.neighbours.contradicts(c.addr, c.mac) {
 			return decision{reason: ForgedNeighbour, station: c.addr}
 		}

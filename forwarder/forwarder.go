@@ -44,6 +44,7 @@ type Config struct {
 	Routers   []netip.Addr   // next hops for what is off-link, on-link; of each family the first that answers is used
 	Routes    []Route        // exceptions to Routers; the longest prefix counts
 	Intercept []Rule
+	Advertise Advertise // ourselves as IPv6 router; the zero value does not
 
 	// RoutersChanged is told the routers in use, at most one for each family, when fail-over took another. It is called by a
 	// goroutine of Run and must not wait. Default: nobody is told.
@@ -61,9 +62,13 @@ type Forwarder struct {
 	clients    *clients
 	errors     *errorLimit
 	mtu        int
-	changed    func([]netip.Addr)
-	log        *slog.Logger
-	now        func() time.Time
+
+	advertisers advertisers
+	announcer   announcer
+
+	changed func([]netip.Addr)
+	log     *slog.Logger
+	now     func() time.Time
 
 	totals    totals
 	sightings sightings
@@ -97,10 +102,14 @@ func New(c Config) (*Forwarder, error) {
 		return nil, fmt.Errorf("mtu %d is not within %d to 65535", c.MTU, minimum)
 	}
 	n := newNetwork(c.MAC, c.Addresses)
+	n.routing = c.Advertise.Enabled
 	if err := checkRouters(n, c.Routers); err != nil {
 		return nil, err
 	}
 	if err := checkRoutes(n, c.Routes); err != nil {
+		return nil, err
+	}
+	if err := c.Advertise.check(n); err != nil {
 		return nil, err
 	}
 	r, err := newRules(c.Intercept, n.onLink)
@@ -114,9 +123,13 @@ func New(c Config) (*Forwarder, error) {
 		clients:    newClients(),
 		errors:     newErrorLimit(),
 		mtu:        c.MTU,
-		changed:    c.RoutersChanged,
-		log:        c.Log,
-		now:        c.Now,
+
+		advertisers: advertisers{list: make(map[netip.Addr]Advertiser)},
+		announcer:   newAnnouncer(n, c.Advertise),
+
+		changed: c.RoutersChanged,
+		log:     c.Log,
+		now:     c.Now,
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
@@ -160,6 +173,7 @@ func (f *Forwarder) Run(ctx context.Context, host Host, ports []Port) error {
 
 	var asking sync.WaitGroup
 	asking.Go(func() { f.askNeighbours(ctx, queues[0]) }) // ends with ctx, which ends with the loops
+	asking.Go(func() { f.announce(ctx, queues[0]) })      // the same
 	var loops sync.WaitGroup
 	for _, q := range queues {
 		loops.Go(func() { q.run(ctx) }) // ends when its port is closed or with ctx

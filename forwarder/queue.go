@@ -148,8 +148,9 @@ func (q *queue) carryOut(d decision) {
 		q.tally.ownBytes += uint64(len(p.raw) - virtioLen)
 		return
 	case puntIntercept:
-		if p.protocol == protoTCP { // an ICMP error may come from a router on the way
-			q.f.clients.learn(p.from, p.src)
+		if p.protocol == protoTCP && !q.admit(p) {
+			q.tally.dropped[SYNLimit]++
+			return
 		}
 		q.intercept = append(q.intercept, p.raw)
 		q.tally.intercept++
@@ -172,9 +173,21 @@ func (q *queue) carryOut(d decision) {
 		q.f.noteClaim(p, d, q.now)
 	case Redirect:
 		q.f.noteRedirect(p, q.now)
+	case RouterDiscovery:
+		q.f.hearRouterDiscovery(p, q.now)
 	case ForgedNeighbour:
 		q.f.neighbours.doubt(d.station, q.now)
 	}
+}
+
+// admit learns from a segment of an intercepted flow and says whether its client may send it now.
+func (q *queue) admit(p *packet) bool {
+	client := q.f.clients.learn(p.from, p.src)
+	if p.opens() {
+		return client.maySYN(q.now)
+	}
+	client.proceeds()
+	return true
 }
 
 // answer has an ICMP error leave with the batch, where one is due and the limits allow it.

@@ -32,7 +32,10 @@ func (m *mirror) seenOnLAN() doctor.LAN {
 		}),
 	}
 	for _, r := range m.forwarder.Routers() {
-		lan.Routers = append(lan.Routers, doctor.Router{Addr: r.Addr, Answers: r.Reachable})
+		lan.Routers = append(lan.Routers, doctor.Router{Addr: r.Addr, Answers: r.Reachable, Spare: !r.InUse || r.To.IsValid()})
+	}
+	if others := m.forwarder.Advertisers(); len(others) > 0 {
+		lan.Advertisement = sighting(forwarder.Sighting{Addr: others[0].Addr, MAC: others[0].MAC, Last: others[0].Seen})
 	}
 	return lan
 }

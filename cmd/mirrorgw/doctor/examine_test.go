@@ -28,7 +28,7 @@ func well() *Facts {
 		},
 		LAN: LAN{
 			Now: noon, Uptime: time.Hour, Heard: true, IPv6: true,
-			Routers: []Router{{netip.MustParseAddr("192.168.1.1"), true}, {netip.MustParseAddr("fe80::1"), true}},
+			Routers: []Router{{netip.MustParseAddr("192.168.1.1"), true, false}, {netip.MustParseAddr("fe80::1"), true, false}},
 		},
 	}
 }
@@ -42,7 +42,6 @@ func TestNothingIsWrong(t *testing.T) {
 		func(f *Facts) { f.Host.Ports[0].Driver = "virtio_net" }, // and the router answers
 		func(f *Facts) { f.LAN.Claim = Sighting{Last: noon.Add(-claimStands)} },
 		func(f *Facts) { f.LAN.Redirect = Sighting{Last: noon.Add(-redirectStands)} },
-		func(f *Facts) { f.LAN.Advertisement = Sighting{Last: noon.Add(-advertStands)} },
 	} {
 		f := well()
 		change(f)
@@ -96,6 +95,8 @@ func TestEachFault(t *testing.T) {
 		{"source_route", Unsure, "could not be read", "/proc/sys", func(f *Facts) { f.Host.SourceRoute = Unknown }},
 		{"router", Failing, "192.168.1.1 does not answer", "ping 192.168.1.1", silent},
 		{"router", Unsure, "192.168.1.1 has not answered yet", "", func(f *Facts) { silent(f); f.LAN.Uptime = time.Second }},
+		{"router", Warning, "192.168.1.1 does not answer: what it stands by for", "ping 192.168.1.1", func(f *Facts) { silent(f); f.LAN.Routers[0].Spare = true }},
+		{"arp_inspection", OK, "", "", func(f *Facts) { silent(f); f.LAN.Routers[0].Spare = true }},
 		{"arp_inspection", Warning, "192.168.1.1 does not answer the gateway's ARP requests", "allow MAC 02:00:00:00:00:02", silent},
 		{"arp_inspection", Warning, "neighbour solicitations", "allow MAC", func(f *Facts) { f.LAN.Routers[1].Answers = false }},
 		{"arp_inspection", OK, "", "", func(f *Facts) { silent(f); f.LAN.Heard = false }}, // the cable is more likely

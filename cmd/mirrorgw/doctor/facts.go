@@ -131,13 +131,14 @@ type LAN struct {
 	IPv6          bool     // the gateway has an IPv6 address of more than its link
 	Claim         Sighting // of another station that has one of the gateway's addresses; Addr is the address
 	Redirect      Sighting // of an ICMP redirect to the gateway; Addr is the sender's
-	Advertisement Sighting // of a router advertisement that is not the gateway's; Addr is the router's
+	Advertisement Sighting // of another router's advertisement that workstations believe now; Addr is the router's
 }
 
 // Router is a next hop the gateway was told to use.
 type Router struct {
 	Addr    netip.Addr
 	Answers bool // to the gateway's ARP requests or neighbour solicitations
+	Spare   bool // another router stands in for it, or it leads to one network only
 }
 
 // Sighting is the last time something was seen, and of whom. The zero value was never seen.

@@ -10,17 +10,16 @@ import (
 const (
 	claimStands    = 5 * time.Minute // the gateway asks for another holder far more often
 	redirectStands = time.Hour
-	advertStands   = 30 * time.Minute // the longest time between two advertisements (RFC 4861 section 6.2.1)
 
 	// grace is the time routers have to answer after the start.
 	grace = 5 * time.Second
 )
 
-// silent returns the routers that do not answer.
+// silent returns the routers that do not answer, those left out that something stands in for.
 func (l *LAN) silent() (v4, v6 []string) {
 	for _, r := range l.Routers {
 		switch {
-		case r.Answers:
+		case r.Answers, r.Spare:
 		case r.Addr.Is4():
 			v4 = append(v4, r.Addr.String())
 		default:
@@ -34,11 +33,22 @@ func (l *LAN) silent() (v4, v6 []string) {
 func lookRouter(f *Facts) result {
 	v4, v6 := f.LAN.silent()
 	names := append(v4, v6...)
+	var spare []string
+	for _, r := range f.LAN.Routers {
+		if r.Spare && !r.Answers {
+			spare = append(spare, r.Addr.String())
+		}
+	}
 	switch {
-	case len(names) == 0:
+	case len(names)+len(spare) == 0:
 		return ok
 	case f.LAN.Uptime < grace:
+		names = append(names, spare...)
 		return result{state: Unsure, detail: list(names) + " has not answered yet"}
+	}
+	if len(names) == 0 {
+		return warning("check it, or take it out of routers and routes in the configuration; from the host: ping "+spare[0],
+			"%s does not answer: what it stands by for, or its network, cannot count on it", list(spare))
 	}
 	return failing("check routers in the configuration, the cable and the router; from the host: ping "+names[0],
 		"%s does not answer: nothing can leave the LAN through it", list(names))
@@ -109,7 +119,7 @@ func lookRedirecting(f *Facts) result {
 // lookAdvertisement: IPv6 hosts have no other default router than the mirror.
 func lookAdvertisement(f *Facts) result {
 	s := f.LAN.Advertisement
-	if !s.within(advertStands, f.LAN.Now) {
+	if s.Last.IsZero() {
 		return ok
 	}
 	var b strings.Builder
