@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"mirrorgw/cmd/mirrorgw/control"
 	"mirrorgw/testnet"
 )
@@ -129,7 +131,8 @@ func gatewayMAC(t *testing.T, g *testnet.Gateway) string {
 	return rest[:17]
 }
 
-// TestDoctorOfTheLAN: a second holder of the gateway's address that speaks, a redirect, and a router that falls silent.
+// TestDoctorOfTheLAN: a router that redirects and one that advertises itself, a second holder of the gateway's address, and a router
+// that falls silent.
 func TestDoctorOfTheLAN(t *testing.T) {
 	lab := testnet.NewLab(t)
 	quietMirror(t, lab)
@@ -152,6 +155,14 @@ func TestDoctorOfTheLAN(t *testing.T) {
 	}
 	shell(t, lab.Router, "ip address del "+testnet.GatewayIPv4.String()+"/32 dev lan0")
 
+	if err := lab.Router.Do(func() error { return sendAdvertisement(1800) }); err != nil {
+		t.Fatal(err)
+	}
+	f = wantDiagnosis(t, g, "ipv6_bypass", "warning", "IPv6 bypass possible")
+	if !strings.Contains(f.Detail, lanMAC) || !strings.Contains(f.Detail, "fe80::1 ") {
+		t.Errorf("%+v", f)
+	}
+
 	health, all := diagnosis(t, g)
 	if health != control.OK {
 		t.Errorf("warnings make the gateway %s: %v", health, all)
@@ -165,6 +176,52 @@ func TestDoctorOfTheLAN(t *testing.T) {
 	if strings.Contains(table, "doctor      bridge ") {
 		t.Errorf("what is well is in\n%s", table)
 	}
+
+	if err := lab.Router.Do(func() error { return sendAdvertisement(0) }); err != nil {
+		t.Fatal(err)
+	}
+	wantDiagnosis(t, g, "ipv6_bypass", "ok", "")
+}
+
+// TestDoctorOfASilentRouter: frames arrive and the router does not answer.
+func TestDoctorOfASilentRouter(t *testing.T) {
+	lab := testnet.NewLab(t)
+	quietMirror(t, lab)
+	shell(t, lab.Router, "nft add table arp deaf && nft 'add chain arp deaf in { type filter hook input priority 0; policy drop; }'")
+	shell(t, lab.Client, "ping -c3 -i0.2 -W1 "+testnet.WebIPv4.String()+" >/dev/null || true")
+	g := startGateway(t, lab, lab.GatewayConfig())
+	shell(t, lab.Client, "ping -c3 -i0.2 -W1 "+testnet.WebIPv4.String()+" >/dev/null || true")
+	wantDiagnosis(t, g, "router", "failing", testnet.RouterIPv4.String())
+	f := wantDiagnosis(t, g, "arp_inspection", "warning", testnet.RouterIPv4.String())
+	if !strings.Contains(f.Fix, gatewayMAC(t, g)) {
+		t.Errorf("%+v", f)
+	}
+	if health, _ := diagnosis(t, g); health != control.Failing {
+		t.Errorf("health is %s", health)
+	}
+	shell(t, lab.Router, "nft delete table arp deaf")
+	wantDiagnosis(t, g, "router", "ok", "")
+	wantDiagnosis(t, g, "arp_inspection", "ok", "")
+}
+
+// sendAdvertisement sends the router's advertisement (RFC 4861 section 4.2) of a lifetime in seconds; 0 withdraws it.
+func sendAdvertisement(lifetime uint16) error {
+	conn, err := net.ListenIP("ip6:ipv6-icmp", &net.IPAddr{IP: net.ParseIP("fe80::1"), Zone: "lan0"})
+	if err != nil {
+		return err
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, 255) })
+	if err = errors.Join(err, set); err == nil {
+		b := make([]byte, 16) // the kernel fills the checksum in
+		b[0], b[6], b[7] = 134, byte(lifetime>>8), byte(lifetime)
+		_, err = conn.WriteTo(b, &net.IPAddr{IP: net.ParseIP("ff02::1"), Zone: "lan0"})
+	}
+	return errors.Join(err, conn.Close())
 }
 
 // sendRedirect sends an ICMP redirect (RFC 792) to a host.
