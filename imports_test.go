@@ -63,6 +63,7 @@ var rooms = []room{
 		},
 		tests: []permit{
 			{path: "mirrorgw/testnet", why: "the binary is tested in the lab"},
+			{path: packets, why: "frames for the binary, and a look at its own with other eyes than ours"},
 			{path: goleak, why: "what ends has ended"},
 		},
 	},

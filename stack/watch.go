@@ -110,9 +110,9 @@ func (d *Device) setState(state DeviceState, err error) {
 	old := d.state
 	d.state, d.stateErr = state, err
 	d.stateMu.Unlock()
-	switch {
-	case state == old:
-	case state == DeviceUp:
+	switch state {
+	case old:
+	case DeviceUp:
 		d.cfg.Log.Info("device works again", "device", d.cfg.Name)
 	default:
 		d.cfg.Log.Warn("device", "device", d.cfg.Name, "state", state.String(), "error", err)

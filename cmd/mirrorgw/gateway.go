@@ -63,6 +63,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Routers:   cfg.Routers,
 		Routes:    forwarderRoutes(cfg.Routes),
 		Intercept: rulesOf(cfg.Intercept),
+		Advertise: advertise(cfg.RA),
 		Log:       log,
 
 		RoutersChanged: func(inUse []netip.Addr) { m.stack.SetRouters(inUse) }, // called from Run on
@@ -174,6 +175,7 @@ func (m *mirror) Ready() <-chan struct{} { return m.ready }
 func (m *mirror) Run(ctx context.Context) (err error) {
 	var forwarding sync.WaitGroup
 	defer func() {
+		m.forwarder.Withdraw()            // no earlier: what workstations send us ends when they know
 		err = errors.Join(err, m.close()) // ends the loops
 		forwarding.Wait()
 		if m.mail != nil {
@@ -206,6 +208,11 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 			return nil
 		}
 		return err
+	}
+	if m.cfg.RA.Enabled {
+		if err := m.stack.JoinAllRouters(); err != nil {
+			m.log.Warn("solicitations of routers may stay unheard", "error", err)
+		}
 	}
 	flows := make(chan error, 1)
 	go func() { flows <- m.stack.Run(ctx) }() // ends with ctx; received below

@@ -23,3 +23,17 @@ func stackRoutes(routes []config.Route) []stack.Route {
 	}
 	return list
 }
+
+// advertise says in the forwarder's words how the gateway advertises itself.
+func advertise(ra config.RA) forwarder.Advertise {
+	a := forwarder.Advertise{Enabled: ra.Enabled, Interval: ra.Interval, Lifetime: ra.Lifetime}
+	switch ra.Preference {
+	case config.PreferenceHigh:
+		a.Preference = forwarder.High
+	case config.PreferenceMedium:
+		a.Preference = forwarder.Medium
+	case config.PreferenceLow:
+		a.Preference = forwarder.Low
+	}
+	return a
+}
