@@ -22,11 +22,12 @@ func (m *mirror) newDoctor() (*doctor.Doctor, error) {
 func (m *mirror) seenOnLAN() doctor.LAN {
 	now := time.Now()
 	lan := doctor.LAN{
-		Now:      now,
-		Uptime:   now.Sub(m.started),
-		Received: m.forwarder.Counters().Received,
-		Claim:    sighting(m.forwarder.AddressClaimed()),
-		Redirect: sighting(m.forwarder.Redirected()),
+		Now:        now,
+		Uptime:     now.Sub(m.started),
+		Received:   m.forwarder.Counters().Received,
+		Advertises: m.cfg.RA.Enabled,
+		Claim:      sighting(m.forwarder.AddressClaimed()),
+		Redirect:   sighting(m.forwarder.Redirected()),
 		IPv6: slices.ContainsFunc(m.cfg.Addresses, func(p netip.Prefix) bool {
 			return p.Addr().Is6() && !p.Addr().IsLinkLocalUnicast()
 		}),

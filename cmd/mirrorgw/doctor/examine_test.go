@@ -111,8 +111,11 @@ func TestEachFault(t *testing.T) {
 		{"redirecting_router", Warning, "none of its routers", "accept_redirects=0", func(f *Facts) {
 			f.LAN.Redirect = Sighting{netip.MustParseAddr("192.168.1.9"), otherMAC, noon.Add(-time.Minute)}
 		}},
-		{"ipv6_bypass", Warning, "IPv6 bypass possible: the router fe80::9 (MAC 02:00:00:00:00:09)", "router advertisements", func(f *Facts) {
+		{"ipv6_bypass", Warning, "IPv6 bypass possible: the router fe80::9 (MAC 02:00:00:00:00:09)", "ra: {enabled: true}", func(f *Facts) {
 			f.LAN.Advertisement = Sighting{netip.MustParseAddr("fe80::9"), otherMAC, noon.Add(-time.Minute)}
+		}},
+		{"ipv6_bypass", Warning, "not every workstation prefers", "lower than the gateway's", func(f *Facts) {
+			f.LAN.Advertises, f.LAN.Advertisement = true, Sighting{netip.MustParseAddr("fe80::9"), otherMAC, noon}
 		}},
 		{"ipv6_bypass", Warning, "no IPv6 address at all", "", func(f *Facts) {
 			f.LAN.IPv6, f.LAN.Advertisement = false, Sighting{netip.MustParseAddr("fe80::9"), otherMAC, noon}

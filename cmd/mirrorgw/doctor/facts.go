@@ -129,6 +129,7 @@ type LAN struct {
 	Heard    bool   // some of them lately; set by Doctor
 
 	IPv6          bool     // the gateway has an IPv6 address of more than its link
+	Advertises    bool     // the gateway sends router advertisements of its own (ra)
 	Claim         Sighting // of another station that has one of the gateway's addresses; Addr is the address
 	Redirect      Sighting // of an ICMP redirect to the gateway; Addr is the sender's
 	Advertisement Sighting // of another router's advertisement that workstations believe now; Addr is the router's

@@ -127,5 +127,10 @@ func lookAdvertisement(f *Facts) result {
 	if !f.LAN.IPv6 {
 		b.WriteString("; the gateway has no IPv6 address at all")
 	}
-	return result{Warning, b.String(), "switch router advertisements or IPv6 off in the router, or give the workstations a default route to the gateway by hand"}
+	fix := "have the gateway advertise itself with a higher preference (ra: {enabled: true}), or switch router advertisements or IPv6 off in the router"
+	if f.LAN.Advertises {
+		b.WriteString("; the gateway advertises itself, which not every workstation prefers")
+		fix = "switch router advertisements off in the router, or make its preference lower than the gateway's"
+	}
+	return result{Warning, b.String(), fix}
 }
