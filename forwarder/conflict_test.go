@@ -20,8 +20,6 @@ func solicit(by mac, from, target string) []byte {
 	return icmp6(by, toMAC, from, solicitedNode(addr(target)).String(), ndHopLimit, slices.Concat([]byte{ndNeighbourSolicitation, 0, 0, 0, 0, 0, 0, 0}, who[:]))
 }
 
-var allNodesMAC = mac{0x33, 0x33, 0, 0, 0, 1}
-
 // Who else says that it has one of our addresses is seen, with the MAC it says; nobody else is.
 func TestAddressClaimed(t *testing.T) {
 	unnamed := advert(gateway6, "ff02::1", gateway6, stationMAC, stationMAC, allNodesMAC, 0)
