@@ -92,6 +92,13 @@ var rooms = []room{
 		uses: []permit{{path: system, why: "what bind(2) says"}},
 	},
 	{
+		dir: "cmd/mirrorgw/doctor",
+		uses: []permit{
+			{path: netlink + "/...", why: "asks for bridges, ports and their spanning tree in the network namespace at hand, which sysfs may not show"},
+			{path: system, why: "names of netlink's messages"},
+		},
+	},
+	{
 		dir: "stack",
 		uses: []permit{
 			{path: gvisor + "...", why: "it owns the netstack"},

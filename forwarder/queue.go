@@ -145,6 +145,9 @@ func (q *queue) carryOut(d decision) {
 		if d.answer {
 			q.f.neighbours.hear(d.station, d.mac, q.now)
 		}
+		if d.station.IsValid() {
+			q.f.noteClaim(p, d, q.now)
+		}
 		q.own = append(q.own, p.raw)
 		q.tally.own++
 		q.tally.ownBytes += uint64(len(p.raw) - virtioLen)
@@ -171,6 +174,10 @@ func (q *queue) carryOut(d decision) {
 		if d.station.IsValid() {
 			q.f.neighbours.want(d.station, q.now)
 		}
+	case Martian:
+		q.f.noteClaim(p, d, q.now)
+	case Redirect:
+		q.f.noteRedirect(p, q.now)
 	case RouterDiscovery:
 		q.f.hearRouterDiscovery(p, q.now)
 	case ForgedNeighbour:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/cmd/mirrorgw/doctor"
 	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/forwarder"
 	"mirrorgw/scanner/quarantine"
@@ -28,6 +29,7 @@ type mirror struct {
 	forwarder *forwarder.Forwarder
 	stack     *stack.Stack
 	store     *quarantine.Store
+	doctor    *doctor.Doctor
 
 	scanTimes metrics.Histogram // by engine
 	reloading sync.Mutex        // held by Reload: one at a time
@@ -70,6 +72,9 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 	}()
 	device.Log = log
 	if m.device, err = stack.OpenDevice(device); err != nil {
+		return nil, err
+	}
+	if m.doctor, err = m.newDoctor(); err != nil {
 		return nil, err
 	}
 	writers := make([]stack.FrameWriter, len(m.device.Queues()))
@@ -171,6 +176,10 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 		_ = m.forwarder.Run(toTheLast, m.stack, ports)
 	})
 	forwarding.Go(func() { _ = m.device.Run(toTheLast) }) // ends with the device, and without an error
+
+	examining, stopExamining := context.WithCancel(toTheLast)
+	defer stopExamining()
+	forwarding.Go(func() { m.doctor.Run(examining) }) // ends with examining, as Run returns
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/cmd/mirrorgw/doctor"
 	"mirrorgw/scanner/yara"
 	"mirrorgw/stack"
 )
@@ -48,6 +49,7 @@ func (m *mirror) Status() control.Status {
 		s.Quarantine = control.Quarantine{Count: uint64(count), Bytes: uint64(bytes)}
 	}
 	m.addMail(&s)
+	m.addFindings(&s)
 	s.Health = m.health(&s)
 	return s
 }
@@ -129,6 +131,11 @@ func (m *mirror) health(s *control.Status) control.Health {
 	}
 	for _, r := range s.Routers {
 		if r.MAC == "" && !r.Standby && r.To == "" { // another stands in for it, or it serves one route
+			return control.Failing
+		}
+	}
+	for _, f := range s.Doctor {
+		if f.State == string(doctor.Failing) {
 			return control.Failing
 		}
 	}

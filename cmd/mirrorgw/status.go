@@ -88,6 +88,14 @@ func writeStatus(w io.Writer, s *control.Status) error {
 			row("router", "%s  %s", quote(r.Address), mac)
 		}
 	}
+	for _, f := range s.Doctor {
+		if f.State != "ok" {
+			row("doctor", "%s %s  %s", quote(f.Check), quote(f.State), plain(f.Detail))
+			if f.Fix != "" {
+				row("  fix", "%s", plain(f.Fix))
+			}
+		}
+	}
 	row("frames", "received %d  forwarded %d  punted %d  dropped %d", s.Frames.Received, s.Frames.Forwarded, s.Frames.Punted, sum(s.Frames.Dropped))
 	for _, reason := range slices.Sorted(maps.Keys(s.Frames.Dropped)) {
 		if n := s.Frames.Dropped[reason]; n > 0 {
