@@ -91,7 +91,7 @@ func TestSYNFlood(t *testing.T) {
 		wg.Wait()
 		growth := resident(t) - before
 		t.Logf("%d of %d served, the slowest in %s; resident %+.1f MiB; %+v", served.Load(), clients, slowest, float64(growth)/(1<<20), n.stack.Counters())
-		if served.Load() < 99 {
+		if served.Load() < 99 && !raceDetector {
 			t.Errorf("%d of %d served", served.Load(), clients)
 		}
 		if growth > maxGrowth && !raceDetector {

@@ -193,7 +193,7 @@ func (f *tapFile) give(o owner, persistent bool) error {
 func explain(err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("%w: run as root, or as the owner of a persistent TAP", err)
+		return fmt.Errorf("%w: run as root, or have root run \"mirrorgw device up\" for this user", err)
 	case errors.Is(err, unix.EBUSY):
 		return fmt.Errorf("%w (%w)", ErrBusy, err)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV):

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/cmd/mirrorgw/doctor"
 	"mirrorgw/scanner/yara"
 	"mirrorgw/stack"
 )
@@ -48,6 +49,7 @@ func (m *mirror) Status() control.Status {
 		s.Quarantine = control.Quarantine{Count: uint64(count), Bytes: uint64(bytes)}
 	}
 	m.addMail(&s)
+	m.addFindings(&s)
 	s.Health = m.health(&s)
 	return s
 }
@@ -58,13 +60,16 @@ func (m *mirror) addMail(s *control.Status) {
 		s.Sessions[string(rule.Protocol)] = 0
 	}
 	m.mu.RLock()
-	rooms := m.mail
+	rooms, older := m.mail, m.older
 	m.mu.RUnlock()
 	if rooms == nil {
 		s.Engines = []control.Engine{{Name: yara.Name, State: "starting", Detail: "compiling rules"}}
 		return
 	}
 	s.Engines = []control.Engine{{Name: yara.Name, State: "ok", Detail: fmt.Sprintf("libyara %s, %d rules", yara.Version(), rooms.engine.Rules())}}
+	if older > 0 {
+		s.Engines[0].Detail += fmt.Sprintf("; older rules of %d reloads until their sessions end", older)
+	}
 	judged := rooms.judge.Counters()
 	s.Events["messages"] = figures(judged)
 	s.Messages = control.Messages{Clean: judged.Clean, Infected: judged.Infected, Unscannable: judged.Unscannable}
@@ -129,6 +134,11 @@ func (m *mirror) health(s *control.Status) control.Health {
 			return control.Failing
 		}
 	}
+	for _, f := range s.Doctor {
+		if f.State == string(doctor.Failing) {
+			return control.Failing
+		}
+	}
 	return control.OK
 }
 
@@ -157,7 +167,7 @@ func openEngine(rules []string, log *slog.Logger) (engine, error) {
 
 // builtIn returns the rooms of this build.
 func builtIn() rooms {
-	r := rooms{newGateway: newMirror, compileRules: compileRules, openEngine: openEngine}
+	r := rooms{newGateway: newMirror, confine: confineTo, compileRules: compileRules, openEngine: openEngine}
 	if v := yara.Version(); v != "" {
 		r.engines = []engineVersion{{yara.Name, "libyara " + v}}
 	}

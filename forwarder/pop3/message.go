@@ -140,7 +140,7 @@ func (s *session) rule(p *pending, h *held, f *framer, status string, complete b
 	if closed(s.done) {
 		return errOver
 	}
-	c := &s.relay.counters
+	c := s.relay.counters
 	switch {
 	case r.Action == scanner.Deliver:
 		c.delivered.Add(1)
