@@ -24,6 +24,9 @@ type Counters struct {
 	ICMPErrorsSuppressed  uint64 // due, but over the rate limit (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4(f))
 	NeighbourRequests     uint64 // ARP requests and neighbour solicitations sent
 	RouterChanges         uint64 // times that another router was taken into use, or the first again
+	AddressConflicts      uint64 // frames in which another station had one of our addresses
+	AddressProbes         uint64 // questions whether another station has one of our addresses
+	AddressDefences       uint64 // announcements that answered a conflict
 	ForeignAdvertisements uint64 // router advertisements of others that came by
 	Advertisements        uint64 // of our own that were sent
 
@@ -50,6 +53,8 @@ type totals struct {
 	errorsSent, errorsHeld    atomic.Uint64
 	split, fragments          atomic.Uint64
 	requests, readErrors      atomic.Uint64
+	conflicts                 atomic.Uint64
+	probes, defences          atomic.Uint64
 	changes                   atomic.Uint64
 	advertisements, announced atomic.Uint64
 	dropped                   [reasons]atomic.Uint64
@@ -101,6 +106,9 @@ func (f *Forwarder) Counters() Counters {
 		ICMPErrorsSuppressed:  s.errorsHeld.Load(),
 		NeighbourRequests:     s.requests.Load(),
 		RouterChanges:         s.changes.Load(),
+		AddressConflicts:      s.conflicts.Load(),
+		AddressProbes:         s.probes.Load(),
+		AddressDefences:       s.defences.Load(),
 		ForeignAdvertisements: s.advertisements.Load(),
 		Advertisements:        s.announced.Load(),
 		ReadErrors:            s.readErrors.Load(),

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -70,9 +71,11 @@ type Forwarder struct {
 	log     *slog.Logger
 	now     func() time.Time
 
-	totals totals
-	panics logLimit
-	reads  logLimit
+	loops     atomic.Pointer[[]*queue] // set by Run
+	totals    totals
+	sightings sightings
+	panics    logLimit
+	reads     logLimit
 }
 
 // New returns a Forwarder; it starts nothing.
@@ -169,6 +172,7 @@ func (f *Forwarder) Run(ctx context.Context, host Host, ports []Port) error {
 	for i, p := range ports {
 		queues[i] = newQueue(f, host, p)
 	}
+	f.loops.Store(&queues)
 
 	var asking sync.WaitGroup
 	asking.Go(func() { f.askNeighbours(ctx, queues[0]) }) // ends with ctx, which ends with the loops
@@ -187,9 +191,12 @@ func (f *Forwarder) Run(ctx context.Context, host Host, ports []Port) error {
 func (f *Forwarder) askNeighbours(ctx context.Context, q *queue) {
 	ticker := time.NewTicker(solicitInterval)
 	defer ticker.Stop()
-	a := newAsker()
+	a, g := newAsker(), new(guard)
 	for all := true; ; {
 		f.ask(q, a, all)
+		if all {
+			f.watch(q, g)
+		}
 		f.tellOfRouters()
 		select {
 		case <-ctx.Done():

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type queue struct {
 	host Host
 	port Port
 	out  sync.Mutex // held while the port is written to: the loop is not the only one
+
+	turns atomic.Uint64 // see Forwarder.Turns
 
 	bufs  [][]byte // batch of them, frameRoom each
 	sizes []int
@@ -63,7 +66,9 @@ func (q *queue) run(ctx context.Context) {
 	pause := shortestPause
 	for ctx.Err() == nil {
 		n, err := q.port.ReadFrames(q.bufs, q.sizes)
+		q.turns.Add(1)
 		q.handle(min(n, batch))
+		q.turns.Add(1)
 		switch {
 		case err == nil:
 			pause = shortestPause
@@ -140,6 +145,9 @@ func (q *queue) carryOut(d decision) {
 		if d.answer {
 			q.f.neighbours.hear(d.station, d.mac, q.now)
 		}
+		if d.station.IsValid() {
+			q.f.noteClaim(p, d, q.now)
+		}
 		q.own = append(q.own, p.raw)
 		q.tally.own++
 		q.tally.ownBytes += uint64(len(p.raw) - virtioLen)
@@ -166,6 +174,10 @@ func (q *queue) carryOut(d decision) {
 		if d.station.IsValid() {
 			q.f.neighbours.want(d.station, q.now)
 		}
+	case Martian:
+		q.f.noteClaim(p, d, q.now)
+	case Redirect:
+		q.f.noteRedirect(p, q.now)
 	case RouterDiscovery:
 		q.f.hearRouterDiscovery(p, q.now)
 	case ForgedNeighbour:

@@ -82,6 +82,7 @@ type Stack struct {
 	own       *nic
 	intercept *nic
 	flows     flowTable
+	sent      *sentSegments
 	counters  counters
 	admission atomic.Int32
 
@@ -116,11 +117,11 @@ func New(cfg Config) (*Stack, error) {
 		cfg.Drain = defaultDrain
 	}
 
-	s := &Stack{cfg: cfg}
+	s := &Stack{cfg: cfg, sent: newSentSegments()}
 	s.dialing, s.stopDialing = context.WithCancel(context.Background())
 	s.flows.init()
-	s.own = newNIC(cfg, nil, &s.counters.linkDrops)
-	s.intercept = newNIC(cfg, cfg.Neighbours, &s.counters.linkDrops)
+	s.own = newNIC(cfg, nil, s.sent, &s.counters.linkDrops)
+	s.intercept = newNIC(cfg, cfg.Neighbours, s.sent, &s.counters.linkDrops)
 	dad := netstack.DADConfigurations{DupAddrDetectTransmits: dadTransmits, RetransmitTimer: dadInterval}
 	s.ns = netstack.New(netstack.Options{
 		NetworkProtocols: []netstack.NetworkProtocolFactory{
@@ -288,18 +289,36 @@ func (s *Stack) drain() {
 	}
 }
 
-// DeliverOwn takes frames for the gateway itself, which it copies.
+// DeliverOwn takes frames for the gateway itself, which it copies. ICMP errors about its connections to servers go no further
+// unless they quote what may be in flight.
 func (s *Stack) DeliverOwn(frames [][]byte) {
 	for _, frame := range frames {
+		switch s.judgeICMP(frame) {
+		case forgedICMPError:
+			s.counters.icmpIgnored.Add(1)
+			continue
+		case goodICMPError:
+			s.counters.icmpErrors.Add(1)
+		case notICMPError:
+		}
 		s.own.deliver(frame)
 	}
 }
 
-// DeliverIntercept takes TCP segments from clients to intercepted servers, which it copies.
+// DeliverIntercept takes TCP segments from clients to intercepted servers, and ICMP errors about segments in the servers'
+// names, such as from a router between us and the client. It copies both.
 func (s *Stack) DeliverIntercept(frames [][]byte) {
 	for _, frame := range frames {
-		if !s.park(frame) {
+		switch s.judgeICMP(frame) {
+		case forgedICMPError:
+			s.counters.icmpIgnored.Add(1)
+		case goodICMPError:
+			s.counters.icmpErrors.Add(1)
 			s.intercept.deliver(frame)
+		case notICMPError:
+			if !s.park(frame) {
+				s.intercept.deliver(frame)
+			}
 		}
 	}
 }

@@ -66,6 +66,9 @@ func writeStatus(w io.Writer, s *control.Status) error {
 	row("health", "%s", quote(string(s.Health)))
 	row("version", "%s", quote(s.Version))
 	row("uptime", "%s", time.Duration(s.Uptime)*time.Second)
+	if s.Confinement != "" {
+		row("process", "%s", plain(s.Confinement))
+	}
 	bypass := "off"
 	if s.Bypass {
 		bypass = "ON: mail is not scanned"
@@ -83,6 +86,14 @@ func writeStatus(w io.Writer, s *control.Status) error {
 			row("router", "%s  %s  (standby)", quote(r.Address), mac)
 		default:
 			row("router", "%s  %s", quote(r.Address), mac)
+		}
+	}
+	for _, f := range s.Doctor {
+		if f.State != "ok" {
+			row("doctor", "%s %s  %s", quote(f.Check), quote(f.State), plain(f.Detail))
+			if f.Fix != "" {
+				row("  fix", "%s", plain(f.Fix))
+			}
 		}
 	}
 	row("frames", "received %d  forwarded %d  punted %d  dropped %d", s.Frames.Received, s.Frames.Forwarded, s.Frames.Punted, sum(s.Frames.Dropped))

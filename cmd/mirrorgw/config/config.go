@@ -24,6 +24,7 @@ type Config struct {
 	Scan       Scan
 	Quarantine Quarantine
 	Control    Control
+	Metrics    Metrics
 	Log        Log
 }
 
@@ -134,6 +135,11 @@ type Control struct {
 	Socket string // path of a unix socket
 }
 
+// Metrics says where a running gateway offers its figures to Prometheus.
+type Metrics struct {
+	Listen netip.AddrPort // on the host, not on the LAN's gateway address; the zero value: nowhere
+}
+
 // Log configures the log, which goes to standard error.
 type Log struct {
 	Level  slog.Level
@@ -162,6 +168,7 @@ func Default() *Config {
 		},
 		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine"},
 		Control:    Control{Socket: "/run/mirrorgw/control.sock"},
+		Metrics:    Metrics{Listen: netip.MustParseAddrPort("127.0.0.1:9110")},
 		Log:        Log{Level: slog.LevelInfo, Format: LogText},
 	}
 }

@@ -62,7 +62,7 @@ scan:
   policy: {infected: replace, encrypted: tag, oversize: tag, partial: replace, malformed: tag, budget: replace, error: retry}
 quarantine: {dir: /srv/quarantine}
 control: {socket: /tmp/ctl}
-metrics: {listen: ""}
+metrics: {listen: "[::1]:9999"}
 log: {level: debug, format: json}
 `
 
@@ -100,6 +100,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		},
 		Quarantine: Quarantine{Dir: "/srv/quarantine"},
 		Control:    Control{Socket: "/tmp/ctl"},
+		Metrics:    Metrics{Listen: netip.MustParseAddrPort("[::1]:9999")},
 		Log:        Log{Level: slog.LevelDebug, Format: LogJSON},
 	}
 	if !reflect.DeepEqual(f.Config, want) {
@@ -240,7 +241,9 @@ func TestErrors(t *testing.T) {
 		{"policy cause", "scan: {policy: {infectd: tag}}", "f:3:17: unknown key scan.policy.infectd; did you mean infected?"},
 		{"keep", "quarantine: {keep: 30d}", "f:3:14: quarantine.keep is not in this version"},
 		{"quarantine max", "quarantine: {max: 2GiB}", "f:3:14: quarantine.max is not in this version"},
-		{"metrics", "metrics: {listen: '127.0.0.1:9110'}", "f:3:19: metrics.listen is not in this version"},
+		{"metrics by name", "metrics: {listen: 'localhost:9110'}", "f:3:19: metrics.listen: localhost:9110 is not an address and a port: write one such as 127.0.0.1:9110 or [::1]:9110, or \"\" for none"},
+		{"metrics everywhere", "metrics: {listen: ':9110'}", "f:3:19: metrics.listen: :9110 is not an address and a port: write one such as 127.0.0.1:9110 or [::1]:9110, or \"\" for none"},
+		{"metrics anywhere", "metrics: {listen: '127.0.0.1:0'}", "f:3:19: metrics.listen: 127.0.0.1:0 is not an address and a port: write one such as 127.0.0.1:9110 or [::1]:9110, or \"\" for none"},
 
 		{"several, in the order of the file", "log: {format: xml}\ndevice:\n  mtu: x\n  namee: y\n", "f:3:15: log.format: xml is not one of text, json\nf:5:8: device.mtu: x is not a whole number from 576 to 65521\nf:6:3: unknown key device.namee; did you mean name?"},
 	} {

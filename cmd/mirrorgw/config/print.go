@@ -73,7 +73,11 @@ func Write(w io.Writer, c *Config) error {
 	line("control:")
 	line("  socket: %s", quote(c.Control.Socket))
 	line("metrics:")
-	line(`  listen: ""`)
+	if c.Metrics.Listen.IsValid() {
+		line("  listen: %s", quote(c.Metrics.Listen.String()))
+	} else {
+		line(`  listen: ""  # off`)
+	}
 	line("log:")
 	line("  level: %s", strings.ToLower(c.Log.Level.String()))
 	line("  format: %s", quote(string(c.Log.Format)))

@@ -26,7 +26,7 @@ func (r *reader) config(top value, c *Config) {
 		"scan":       func(v value) { v.scan(&c.Scan) },
 		"quarantine": func(v value) { v.quarantine(&c.Quarantine) },
 		"control":    func(v value) { v.control(&c.Control) },
-		"metrics":    func(v value) { v.fields(map[string]func(value){"listen": noListen}) },
+		"metrics":    func(v value) { v.metrics(&c.Metrics) },
 		"log":        func(v value) { v.log(&c.Log) },
 	})
 }
@@ -289,11 +289,5 @@ func noShadow(v value) {
 	oneOf(v, &word, []string{"true", "false"})
 	if word == "true" {
 		v.refuse("shadow")
-	}
-}
-
-func noListen(v value) {
-	if s, ok := v.text(); ok && s != "" {
-		v.refuse("metrics.listen")
 	}
 }

@@ -13,6 +13,10 @@ type Status struct {
 	Engines    []Engine          `json:"engines"`
 	Quarantine Quarantine        `json:"quarantine"`
 	Routers    []Router          `json:"routers"`
+	Doctor     []Finding         `json:"doctor"`
+
+	// Confinement says what the process has given up, in a line that begins with confined or not confined.
+	Confinement string `json:"confinement"`
 
 	// Events is everything else the rooms count since the start: by room, then by name.
 	Events map[string]map[string]uint64 `json:"events"`
@@ -25,7 +29,7 @@ type Health string
 const (
 	OK       Health = "ok"       // frames flow and every engine has passed its self-test
 	Starting Health = "starting" // not all of that yet
-	Failing  Health = "failing"  // a part of it has stopped working; Engines and Routers tell which
+	Failing  Health = "failing"  // a part of it has stopped working; Engines, Routers and Doctor tell which
 	Draining Health = "draining" // asked to end: takes no new session
 )
 
@@ -62,6 +66,14 @@ type Engine struct {
 type Quarantine struct {
 	Count uint64 `json:"count"`
 	Bytes uint64 `json:"bytes"`
+}
+
+// Finding is how one check for what would defeat the gateway came out.
+type Finding struct {
+	Check  string `json:"check"`
+	State  string `json:"state"`  // ok, unknown, warning or failing
+	Detail string `json:"detail"` // what is wrong; empty: nothing
+	Fix    string `json:"fix"`    // what to do about it, in one line
 }
 
 // Router is one next hop and whether it is found.
