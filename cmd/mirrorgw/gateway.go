@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/cmd/mirrorgw/doctor"
 	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/forwarder"
 	"mirrorgw/scanner/quarantine"
@@ -28,6 +29,7 @@ type mirror struct {
 	forwarder *forwarder.Forwarder
 	stack     *stack.Stack
 	store     *quarantine.Store
+	doctor    *doctor.Doctor
 
 	scanTimes metrics.Histogram // by engine
 	reloading sync.Mutex        // held by Reload: one at a time
@@ -43,18 +45,20 @@ type mirror struct {
 // newMirror builds the gateway and opens its device. What can fail without a trace comes first, the device last.
 func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{})}
-	mac := cfg.Device.MAC
-	if mac == nil {
-		mac = stack.StableMAC(cfg.Device.Name)
-	}
+	device := deviceOf(cfg)
+	mac := device.MAC
 	addresses := withLinkLocal(cfg.Addresses, stack.LinkLocal(mac))
 	if m.forwarder, err = forwarder.New(forwarder.Config{
 		MAC:       [6]byte(mac),
 		MTU:       cfg.Device.MTU,
 		Addresses: addresses,
 		Routers:   cfg.Routers,
+		Routes:    forwarderRoutes(cfg.Routes),
 		Intercept: rulesOf(cfg.Intercept),
+		Advertise: advertise(cfg.RA),
 		Log:       log,
+
+		RoutersChanged: func(inUse []netip.Addr) { m.stack.SetRouters(inUse) }, // called from Run on
 	}); err != nil {
 		return nil, err
 	}
@@ -66,14 +70,11 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 			err = errors.Join(err, m.close())
 		}
 	}()
-	if m.device, err = stack.OpenDevice(stack.DeviceConfig{
-		Name:    cfg.Device.Name,
-		Bridge:  cfg.Device.Bridge,
-		MAC:     mac,
-		MTU:     cfg.Device.MTU,
-		Queues:  cfg.Device.Queues,
-		Offload: offloadOf(cfg.Device.Offload),
-	}); err != nil {
+	device.Log = log
+	if m.device, err = stack.OpenDevice(device); err != nil {
+		return nil, err
+	}
+	if m.doctor, err = m.newDoctor(); err != nil {
 		return nil, err
 	}
 	writers := make([]stack.FrameWriter, len(m.device.Queues()))
@@ -87,6 +88,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Writers:    writers,
 		Addresses:  addresses,
 		Routers:    cfg.Routers,
+		Routes:     stackRoutes(cfg.Routes),
 		Ports:      portsOf(cfg.Intercept),
 		Neighbours: m.forwarder,
 		Handler:    m,
@@ -158,6 +160,7 @@ func (m *mirror) Ready() <-chan struct{} { return m.ready }
 func (m *mirror) Run(ctx context.Context) (err error) {
 	var forwarding sync.WaitGroup
 	defer func() {
+		m.forwarder.Withdraw()            // no earlier: what workstations send us ends when they know
 		err = errors.Join(err, m.close()) // ends the loops
 		forwarding.Wait()
 		if m.mail != nil {
@@ -172,6 +175,11 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	forwarding.Go(func() { // ends with the device; its one error is to have no port
 		_ = m.forwarder.Run(toTheLast, m.stack, ports)
 	})
+	forwarding.Go(func() { _ = m.device.Run(toTheLast) }) // ends with the device, and without an error
+
+	examining, stopExamining := context.WithCancel(toTheLast)
+	defer stopExamining()
+	forwarding.Go(func() { m.doctor.Run(examining) }) // ends with examining, as Run returns
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -185,6 +193,11 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 			return nil
 		}
 		return err
+	}
+	if m.cfg.RA.Enabled {
+		if err := m.stack.JoinAllRouters(); err != nil {
+			m.log.Warn("solicitations of routers may stay unheard", "error", err)
+		}
 	}
 	flows := make(chan error, 1)
 	go func() { flows <- m.stack.Run(ctx) }() // ends with ctx; received below

@@ -15,6 +15,9 @@ const (
 	notifyWatchdog = "WATCHDOG=1"
 )
 
+// notifyVariable names the service manager's socket.
+const notifyVariable = "NOTIFY_SOCKET"
+
 // reloadingNow returns what a service says before it reloads; notifyReady follows. The time is that of CLOCK_MONOTONIC.
 func reloadingNow() string {
 	var now unix.Timespec
@@ -27,7 +30,7 @@ func reloadingNow() string {
 // notify sends state to the service manager that started this process: one datagram to the unix socket NOTIFY_SOCKET names,
 // where a first @ stands for the abstract namespace. Without that variable there is nobody to tell.
 func notify(state string) error {
-	path := os.Getenv("NOTIFY_SOCKET")
+	path := os.Getenv(notifyVariable)
 	if path == "" {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/cmd/mirrorgw/confine"
 	"mirrorgw/cmd/mirrorgw/control"
 	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/scanner"
@@ -14,6 +15,9 @@ import (
 type rooms struct {
 	// newGateway builds the gateway that `run` runs, and opens its device.
 	newGateway func(*config.Config, *slog.Logger) (gateway, error)
+
+	// confine takes what a gateway at work does not need from this process, for good; file is where the configuration was read.
+	confine func(cfg *config.Config, file string) (confine.Report, error)
 
 	// compileRules says what is wrong with YARA rule files and folders, as FILE:LINE: message, one a line.
 	compileRules func(paths []string) error

@@ -40,5 +40,6 @@ func (p *program) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	p.file = file.Path
 	return p.serve(c.Context, &file.Config, read)
 }

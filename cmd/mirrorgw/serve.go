@@ -34,6 +34,19 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, reread func() (
 	if err != nil {
 		return err
 	}
+	var confinement string
+	if p.rooms.confine != nil { // every file and socket is open, and no frame has been looked at
+		report, err := p.rooms.confine(cfg, p.file)
+		if err != nil {
+			return err // what the gateway has open ends with the process
+		}
+		confinement = report.String()
+		if report.Confined() {
+			log.Info("process confined", "confinement", confinement)
+		} else {
+			log.Warn("process not confined", "confinement", confinement)
+		}
+	}
 
 	tell := func(state string) {
 		if err := notify(state); err != nil {
@@ -44,6 +57,7 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, reread func() (
 	socket.OfferReload(func(asked context.Context) ([]string, error) { return reloads.reload(asked, ctx) })
 	status := func() control.Status {
 		s := gw.Status()
+		s.Confinement = confinement
 		if s.Events != nil {
 			s.Events["reloads"] = reloads.figures()
 		}
