@@ -66,8 +66,10 @@ func TestReload(t *testing.T) {
 		want       string
 	}{
 		{"nothing", "", nil, exitDone, "rules read again\n"},
-		{"what is live", "scan: {limits: {depth: 3, time: 9s}}\nlog: {level: debug}\nspool: {memory: 1KiB}\nintercept: [{stls: pass}]\n", nil, exitDone,
-			"rules read again; changed: intercept[0].stls, spool.memory, scan.limits.depth, scan.limits.time, log.level\n"},
+		{
+			"what is live", "scan: {limits: {depth: 3, time: 9s}}\nlog: {level: debug}\nspool: {memory: 1KiB}\nintercept: [{stls: pass}]\n", nil, exitDone,
+			"rules read again; changed: intercept[0].stls, spool.memory, scan.limits.depth, scan.limits.time, log.level\n",
+		},
 		{"what is not", "device: {mtu: 1400}\nlog: {level: error, format: json}\nintercept: [{ports: [110, 1110]}]\n", nil, exitNo, refused +
 			"FILE:6:15: device.mtu cannot change while the gateway runs: take the change back, or restart the gateway\n" +
 			"FILE:7:29: log.format cannot change while the gateway runs: take the change back, or restart the gateway\n" +

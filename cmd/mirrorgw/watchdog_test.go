@@ -17,8 +17,14 @@ func TestWatchdogTime(t *testing.T) {
 		usec, pid string
 		want      time.Duration
 	}{
-		{"", "", 0}, {"0", "", 0}, {"-5", "", 0}, {"x", "", 0}, {"99999999999999999999", "", 0},
-		{"20000000", "", 10 * time.Second}, {"3000000", itoa(os.Getpid()), 1500 * time.Millisecond}, {"3000000", itoa(os.Getpid() + 1), 0},
+		{"", "", 0},
+		{"0", "", 0},
+		{"-5", "", 0},
+		{"x", "", 0},
+		{"99999999999999999999", "", 0},
+		{"20000000", "", 10 * time.Second},
+		{"3000000", itoa(os.Getpid()), 1500 * time.Millisecond},
+		{"3000000", itoa(os.Getpid() + 1), 0},
 	} {
 		t.Setenv("WATCHDOG_USEC", c.usec)
 		t.Setenv("WATCHDOG_PID", c.pid)

@@ -19,9 +19,11 @@ func TestDifferences(t *testing.T) {
 	}
 	for _, c := range []struct{ a, b, want string }{
 		{minimal, minimal, ""},
-		{minimal, "addresses: [192.168.1.2/24, 'fd00:1::2/64']\nrouters: [192.168.1.1]\ndevice: {mac: '02:00:5e:10:00:01', queues: 2}\n" +
-			"intercept: [{stls: pass, skip: {clients: [192.168.1.9]}}]\nscan: {yara: {rules: [/a]}}\nspool: {dir: /s}\nmetrics: {listen: ''}\n",
-			"device.mac device.queues addresses intercept[0].skip.clients intercept[0].stls spool.dir scan.yara.rules metrics.listen"},
+		{
+			minimal, "addresses: [192.168.1.2/24, 'fd00:1::2/64']\nrouters: [192.168.1.1]\ndevice: {mac: '02:00:5e:10:00:01', queues: 2}\n" +
+				"intercept: [{stls: pass, skip: {clients: [192.168.1.9]}}]\nscan: {yara: {rules: [/a]}}\nspool: {dir: /s}\nmetrics: {listen: ''}\n",
+			"device.mac device.queues addresses intercept[0].skip.clients intercept[0].stls spool.dir scan.yara.rules metrics.listen",
+		},
 		{minimal, minimal + "intercept: []\n", "intercept"},
 		{minimal, minimal + "log: {level: debug}\nscan: {limits: {depth: 3}}\n", "scan.limits.depth log.level"},
 	} {
