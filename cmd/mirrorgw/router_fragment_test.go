@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"mirrorgw/testnet"
-
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"mirrorgw/testnet"
 )
 
 // fragments cuts the packet of a frame into three, of which the last is not full, as RFC 791 section 2.3 and RFC 8200 section

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"mirrorgw/testnet"
-
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"mirrorgw/testnet"
 )
 
 // nothingPassed fails the test when a frame of the gateway with the payload is among those that arrived at a socket.

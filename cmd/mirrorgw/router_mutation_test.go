@@ -19,12 +19,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+
 	"mirrorgw/forwarder"
 	"mirrorgw/stack"
 	"mirrorgw/testnet"
-
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
 )
 
 const (

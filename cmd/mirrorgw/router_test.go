@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"mirrorgw/cmd/mirrorgw/control"
-	"mirrorgw/testnet"
-
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/testnet"
 )
 
 // mirrorMAC is the gateway's in the tests that send frames past a host's own network stack.

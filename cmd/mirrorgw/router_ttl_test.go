@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"mirrorgw/testnet"
-
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"mirrorgw/testnet"
 )
 
 // oneQueue keeps the order of frames, for settle.

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"mirrorgw/testnet"
-
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"mirrorgw/testnet"
 )
 
 const (
