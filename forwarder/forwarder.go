@@ -62,6 +62,7 @@ type Forwarder struct {
 	neighbours *neighbours
 	clients    *clients
 	errors     *errorLimit
+	fragments  *fragmentLimit
 	mtu        int
 
 	advertisers advertisers
@@ -124,6 +125,7 @@ func New(c Config) (*Forwarder, error) {
 		neighbours: newNeighbours(newGateways(c.Routers, c.Routes)),
 		clients:    newClients(),
 		errors:     newErrorLimit(),
+		fragments:  newFragmentLimit(),
 		mtu:        c.MTU,
 
 		advertisers: advertisers{list: make(map[netip.Addr]Advertiser)},

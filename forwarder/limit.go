@@ -92,3 +92,27 @@ func (l *errorLimit) allow(target netip.Addr, now time.Time) bool {
 	l.targets[target] = one
 	return allowed
 }
+
+// Rate of fragments for the gateway itself. The host keeps each until its datagram is whole or for 30 or 60 seconds (RFC 8200
+// section 4.5); the longest ping is 45 of them. What is kept of orphans stays below 4 MiB (requirement A12).
+const (
+	fragmentsPerSecond = 32
+	fragmentsBurst     = 64
+)
+
+// fragmentLimit decides whether one more fragment may reach the host. Queues share it.
+type fragmentLimit struct {
+	mu     sync.Mutex
+	bucket bucket
+}
+
+func newFragmentLimit() *fragmentLimit {
+	return &fragmentLimit{bucket: newBucket(fragmentsPerSecond, fragmentsBurst)}
+}
+
+// allow takes a token.
+func (l *fragmentLimit) allow(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bucket.take(now)
+}

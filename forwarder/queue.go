@@ -142,6 +142,10 @@ func (q *queue) carryOut(d decision) {
 		q.split(d)
 		return
 	case puntOwn:
+		if p.fragment && !q.f.fragments.allow(q.now) {
+			q.tally.dropped[FragmentLimit]++
+			return
+		}
 		if d.answer {
 			q.f.neighbours.hear(d.station, d.mac, q.now)
 		}

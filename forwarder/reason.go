@@ -40,6 +40,7 @@ const (
 	NoRoute                       // off-link, and no router of that family
 	Unresolved                    // the next hop's MAC is not known yet
 	SYNLimit                      // a client opens flows faster than it finishes handshakes
+	FragmentLimit                 // fragments for the gateway itself, faster than anything in use sends them
 	WriteError                    // the device did not take it
 	Panic                         // its handling panicked
 
@@ -70,6 +71,7 @@ var reasonNames = [reasons]string{
 	NoRoute:         "no_route",
 	Unresolved:      "unresolved",
 	SYNLimit:        "syn_limit",
+	FragmentLimit:   "fragment_limit",
 	WriteError:      "write_error",
 	Panic:           "panic",
 }
