@@ -19,7 +19,7 @@ func TestDifferences(t *testing.T) {
 	}
 	for _, c := range []struct{ a, b, want string }{
 		{minimal, minimal, ""},
-		{minimal, everything, "device.name device.bridge device.mac device.mtu device.queues device.offload addresses routers " +
+		{minimal, everything, "device.name device.bridge device.mac device.mtu device.queues device.offload addresses routers routes ra.enabled ra.interval ra.lifetime ra.preference " +
 			"intercept[0].name intercept[0].ports intercept[0].clients intercept[0].servers intercept[0].skip.clients intercept[0].skip.servers intercept[0].stls " +
 			"spool.dir spool.memory spool.max scan.yara.rules scan.limits.message scan.limits.expanded scan.limits.depth scan.limits.parts scan.limits.time " +
 			"quarantine.dir control.socket metrics.listen log.level log.format"},
