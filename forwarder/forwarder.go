@@ -44,6 +44,7 @@ type Config struct {
 	Routers   []netip.Addr   // next hops for what is off-link, at most one for each family, on-link
 	Intercept []Rule
 
+	Tap Tap              // default: none
 	Log *slog.Logger     // default: discard
 	Now func() time.Time // default: time.Now
 }
@@ -56,6 +57,7 @@ type Forwarder struct {
 	clients    *clients
 	errors     *errorLimit
 	mtu        int
+	tap        Tap // may be nil
 	log        *slog.Logger
 	now        func() time.Time
 
@@ -104,6 +106,7 @@ func New(c Config) (*Forwarder, error) {
 		clients:    newClients(),
 		errors:     newErrorLimit(),
 		mtu:        c.MTU,
+		tap:        c.Tap,
 		log:        c.Log,
 		now:        c.Now,
 	}
@@ -211,7 +214,7 @@ func newAsker() *asker { return &asker{list: make([]request, 0, maxNeighbours)} 
 func (f *Forwarder) ask(q *queue, a *asker, all bool) {
 	a.list = f.neighbours.due(a.list[:0], all, f.now())
 	for _, r := range a.list {
-		if n := f.putRequest(a.frame[:], r); n > 0 && q.write([][]byte{a.frame[:n]}) == 1 {
+		if n := f.putRequest(a.frame[:], r); n > 0 && q.writeOwn([][]byte{a.frame[:n]}) == 1 {
 			f.totals.requests.Add(1)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/forwarder"
+	"mirrorgw/forwarder/capture"
 	"mirrorgw/forwarder/pop3"
 	"mirrorgw/scanner"
 	"mirrorgw/scanner/notice"
@@ -31,6 +32,7 @@ type mirror struct {
 	forwarder *forwarder.Forwarder
 	stack     *stack.Stack
 	store     *quarantine.Store
+	tap       *capture.Tap
 
 	ready chan struct{} // closed when frames flow and mail is judged
 
@@ -48,7 +50,7 @@ type mailRooms struct {
 
 // newMirror builds the gateway and opens its device. What can fail without a trace comes first, the device last.
 func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
-	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{})}
+	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{}), tap: capture.New(nil)}
 	mac := cfg.Device.MAC
 	if mac == nil {
 		mac = stack.StableMAC(cfg.Device.Name)
@@ -60,6 +62,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Addresses: addresses,
 		Routers:   cfg.Routers,
 		Intercept: rulesOf(cfg.Intercept),
+		Tap:       m.tap,
 		Log:       log,
 	}); err != nil {
 		return nil, err
@@ -84,7 +87,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 	}
 	writers := make([]stack.FrameWriter, len(m.device.Queues()))
 	for i, q := range m.device.Queues() {
-		writers[i] = q
+		writers[i] = m.tap.Writer(q)
 	}
 	m.stack, err = stack.New(stack.Config{
 		MAC:        mac,

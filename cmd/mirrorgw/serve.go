@@ -23,6 +23,9 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 		return err
 	}
 
+	if c, ok := gw.(capturer); ok {
+		socket.OfferCapture(c.Capture)
+	}
 	answering, stopAnswering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAnswering()
 	answered := make(chan struct{})

@@ -21,17 +21,23 @@ const maxStatus = 1 << 20
 // Errors: one line that says why nobody answered, and what to do.
 func Fetch(ctx context.Context, path string) (*Status, error) {
 	s, err := fetch(ctx, path)
+	if err != nil {
+		return nil, explain(err, path)
+	}
+	return s, nil
+}
+
+// explain says in one line why the gateway at path did not answer as asked.
+func explain(err error, path string) error {
 	switch {
-	case err == nil:
-		return s, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
-		return nil, fmt.Errorf("no gateway answers at %s: start one with `mirrorgw run`, or name its configuration with -c", path)
+		return fmt.Errorf("no gateway answers at %s: start one with `mirrorgw run`, or name its configuration with -c", path)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%s may not be opened by this user: ask as root or as a member of the socket's group", path)
+		return fmt.Errorf("%s may not be opened by this user: ask as root or as a member of the socket's group", path)
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("the gateway at %s does not answer in time", path)
+		return fmt.Errorf("the gateway at %s does not answer in time", path)
 	default:
-		return nil, fmt.Errorf("asking the gateway at %s: %w", path, err)
+		return fmt.Errorf("asking the gateway at %s: %w", path, err)
 	}
 }
 
