@@ -25,7 +25,7 @@ import (
 const patience = 20 * time.Second
 
 // serving runs `run` with gateway g until the test is over or end is called, which returns how it went. lines are its log.
-func serving(t *testing.T, g *idle, socket string) (lines *bufio.Scanner, end func() error) {
+func serving(t *testing.T, g gateway, socket string) (lines *bufio.Scanner, end func() error) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
