@@ -9,9 +9,10 @@
 //     addressed to the gateway and what is not).
 //  4. The loop carries it out: two MACs, TTL and header checksum rewritten in the buffer (rewrite.go), or an ICMP error
 //     built (icmp.go), or a next hop asked for (neighbour.go), or a counter (counters.go).
-//  5. Forwarded frames leave with one write, punted ones with one call for each of the host's two doors.
+//  5. A tap is shown the batch, where there is one and somebody looks at it (tap.go).
+//  6. Forwarded frames leave with one write, punted ones with one call for each of the host's two doors.
 //
-// Nothing on this way allocates. Step 1 and 4 to 5 happen in the queue's own goroutine; two queues share the neighbour and client
+// Nothing on this way allocates. Step 1 and 4 to 6 happen in the queue's own goroutine; two queues share the neighbour and client
 // tables and the rate limits, nothing else.
 //
 // # What it does not hold

@@ -11,6 +11,7 @@ type fakeTap struct {
 	active, mute                    bool
 	asked                           int
 	own, intercept, forwarded, sent [][]byte
+	first                           func() // is called before anything is kept
 }
 
 func (f *fakeTap) Active() bool { f.asked++; return f.active }
@@ -18,6 +19,9 @@ func (f *fakeTap) Active() bool { f.asked++; return f.active }
 func (f *fakeTap) Frames(own, intercept, forwarded, sent [][]byte) {
 	if f.mute {
 		return
+	}
+	if f.first != nil {
+		f.first()
 	}
 	for _, way := range []struct {
 		to   *[][]byte
@@ -50,6 +54,11 @@ func TestTap(t *testing.T) {
 
 	*tap = fakeTap{active: true}
 	*g.host, *g.port = fakeHost{}, fakePort{}
+	tap.first = func() {
+		if g.host.calls > 0 || len(g.port.sent) > 0 {
+			t.Error("an answer could come before what it answers")
+		}
+	}
 	g.handle(frames...)
 	if tap.asked != 1 || len(tap.own) != want[puntOwn] || len(tap.intercept) != want[puntIntercept] || len(tap.forwarded) != want[forward] {
 		t.Errorf("asked %d times; %d own, %d intercepted, %d forwarded", tap.asked, len(tap.own), len(tap.intercept), len(tap.forwarded))

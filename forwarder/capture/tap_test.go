@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -256,7 +257,12 @@ func TestRunEndsWithItsReader(t *testing.T) {
 // Whoever shows frames, the times in the file grow.
 func TestTimesGrow(t *testing.T) {
 	const by, each = 8, 2000
-	r := newRecording(Filter{}, time.Now, new(atomic.Uint64), bufferSize)
+	now := func() time.Time {
+		at := time.Now()
+		runtime.Gosched() // others have their chance to be first
+		return at
+	}
+	r := newRecording(Filter{}, now, new(atomic.Uint64), bufferSize)
 	frame := tcp4(t, 0)
 	var showing sync.WaitGroup
 	for range by {

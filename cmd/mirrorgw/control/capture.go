@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -30,9 +29,8 @@ func (s *Server) OfferCapture(capture CaptureFunc) { s.capture = capture }
 func (s *Server) serveCapture(ctx context.Context) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
-		// A capture lasts as long as it is wanted, and its reader may pause: neither time is bounded. Reading must not be
-		// either, since a read that times out ends the request.
-		if err := errors.Join(control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{})); err != nil {
+		// A capture lasts as long as it is wanted, and its reader may pause.
+		if err := control.SetWriteDeadline(time.Time{}); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
