@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -58,6 +62,7 @@ func (p *program) capture(c *cli.Context) (err error) {
 		return err
 	}
 	defer stream.Close()
+	defer endOnce(c.Context)()
 	out := p.stdout
 	if toFile {
 		file, err := createNew(name)
@@ -85,6 +90,21 @@ func (p *program) copyCapture(out io.Writer, stream io.Reader) error {
 		return fmt.Errorf("the capture broke off: %w", err)
 	}
 	return nil
+}
+
+// endTime is how long a capture that is asked to end may take to end in order.
+const endTime = 2 * time.Second
+
+// endOnce keeps further signals from ending the process at once, until release is called or endTime has passed since the one that
+// ended ctx: timeout(1) sends each signal twice.
+func endOnce(ctx context.Context) (release func()) {
+	further := make(chan os.Signal, 1) // nobody reads it
+	signal.Notify(further, syscall.SIGTERM, syscall.SIGINT)
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(endTime, func() { signal.Stop(further) }) })
+	return func() {
+		stop()
+		signal.Stop(further)
+	}
 }
 
 // createNew creates a file that did not exist, for its owner only.

@@ -52,10 +52,10 @@ func Copy(w io.Writer, r io.Reader) (Summary, error) {
 			if werr := write(); werr != nil {
 				return s, werr
 			}
-			if err == io.EOF && !s.Whole {
+			if errors.Is(err, io.EOF) && !s.Whole {
 				err = io.ErrUnexpectedEOF
 			}
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return s, nil
 			}
 			return s, err
@@ -90,7 +90,7 @@ func appendBlock(out []byte, in *bufio.Reader, first bool) ([]byte, error) {
 		at := len(out)
 		out = append(out, make([]byte, step)...)
 		if _, err := io.ReadFull(in, out[at:]); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return out, err
