@@ -50,14 +50,20 @@ func captures(t *testing.T, lab *testnet.Lab) map[string]uint64 {
 	return s.Events["capture"]
 }
 
-// interrupt ends the capture as ctrl-C does and, since it signals twice, timeout(1). It returns how many frames were captured, by the
-// capture's own word.
-func (r *captureRun) interrupt(t *testing.T) int {
+// interrupt ends the capture as ctrl-C does or, since it signals more than once, timeout(1). It returns how many frames were
+// captured, by the capture's own word.
+func (r *captureRun) interrupt(t *testing.T, g *testnet.Gateway) int {
 	t.Helper()
-	for range 2 {
-		if err := r.cmd.Process.Signal(syscall.SIGINT); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			t.Fatal(err)
-		}
+	if err := g.Signal(syscall.SIGSTOP); err != nil { // so that the capture cannot end before all signals are there
+		t.Fatal(err)
+	}
+	signals := 0
+	testnet.WaitFor(t, "some signals, one by one", func() bool {
+		signals++
+		return r.cmd.Process.Signal(syscall.SIGINT) != nil || signals == 5
+	})
+	if err := g.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
 	}
 	if err := r.cmd.Wait(); err != nil {
 		t.Errorf("capture ended with %v: %s", err, &r.stderr)
@@ -121,7 +127,7 @@ func TestCapture(t *testing.T) {
 			url := "pop3://" + netip.AddrPortFrom(server, 110).String() + "/1"
 			shell(t, lab.Client, "curl -sSgf --max-time 20 -u 'alice:"+testnet.Password+"' '"+url+"' >/dev/null")
 			shell(t, lab.Client, "ping -c1 -W2 "+server.String()) // is forwarded, and so not captured
-			n := r.interrupt(t)
+			n := r.interrupt(t, g)
 
 			if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 {
 				t.Errorf("the file: %v, %v", info.Mode(), err)
