@@ -46,7 +46,7 @@ check: setup $(GOLANGCI) ## format, vet, linters, import table, cgo-free build, 
 	tools/generated.sh
 
 .PHONY: bench
-bench: build ## measure forwarding and sessions beside the kernel's, as ratios (root)
+bench: build ## measure forwarding beside the kernel and a bare loop, and sessions, as ratios (root)
 	bin/bench
 
 .PHONY: fuzz

@@ -6,6 +6,7 @@ require (
 	github.com/emersion/go-message v0.18.2
 	github.com/google/gopacket v1.1.19
 	github.com/hillu/go-yara/v4 v4.3.4
+	github.com/landlock-lsm/go-landlock v0.11.0
 	github.com/songgao/water v0.0.0-20200317203138-2b4b6d7c09d8
 	github.com/urfave/cli/v2 v2.27.7
 	github.com/vishvananda/netlink v1.3.1
@@ -15,6 +16,7 @@ require (
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.42.0
 	gvisor.dev/gvisor v0.0.0-20260527191743-a81fd9dd382e
+	kernel.org/pub/linux/libs/security/libcap/psx v1.2.77
 )
 
 require (

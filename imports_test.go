@@ -63,6 +63,7 @@ var rooms = []room{
 		},
 		tests: []permit{
 			{path: "mirrorgw/testnet", why: "the binary is tested in the lab"},
+			{path: packets, why: "frames for the binary, and a look at its own with other eyes than ours"},
 			{path: goleak, why: "what ends has ended"},
 		},
 	},
@@ -76,6 +77,26 @@ var rooms = []room{
 	{
 		dir:  "cmd/mirrorgw/control",
 		uses: []permit{{path: system, why: "flock(2) and inodes"}},
+	},
+	{
+		dir: "cmd/mirrorgw/confine",
+		uses: []permit{
+			{path: "github.com/landlock-lsm/go-landlock/landlock/...", why: "puts files and ports out of reach, on every kernel as far as it goes"},
+			{path: "kernel.org/pub/linux/libs/security/libcap/psx", why: "what is a thread's own is changed for every thread, those of C included"},
+			{path: system, why: "prctl(2), capabilities and seccomp(2)"},
+		},
+		tests: []permit{{path: "mirrorgw/cmd/mirrorgw/confine", why: "tests from outside see the public names only"}},
+	},
+	{
+		dir:  "cmd/mirrorgw/metrics",
+		uses: []permit{{path: system, why: "what bind(2) says"}},
+	},
+	{
+		dir: "cmd/mirrorgw/doctor",
+		uses: []permit{
+			{path: netlink + "/...", why: "asks for bridges, ports and their spanning tree in the network namespace at hand, which sysfs may not show"},
+			{path: system, why: "names of netlink's messages"},
+		},
 	},
 	{
 		dir: "stack",

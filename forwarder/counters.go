@@ -15,12 +15,22 @@ type Counters struct {
 	PuntedIntercept      uint64 // frames of intercepted flows
 	PuntedInterceptBytes uint64
 
+	Fragmented    uint64 // of the frames forwarded, those that left in fragments (IPv4 without DF)
+	FragmentsSent uint64 // in how many
+
 	Dropped map[Reason]uint64 // frames by reason, every reason present
 
-	ICMPErrorsSent       uint64 // Time Exceeded that left
-	ICMPErrorsSuppressed uint64 // due, but over the rate limit (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4(f))
-	NeighbourRequests    uint64 // ARP requests and neighbour solicitations sent
-	ReadErrors           uint64 // reads of a device that failed and were tried again
+	ICMPErrorsSent        uint64 // Time Exceeded and Packet Too Big that left
+	ICMPErrorsSuppressed  uint64 // due, but over the rate limit (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4(f))
+	NeighbourRequests     uint64 // ARP requests and neighbour solicitations sent
+	RouterChanges         uint64 // times that another router was taken into use, or the first again
+	AddressConflicts      uint64 // frames in which another station had one of our addresses
+	AddressProbes         uint64 // questions whether another station has one of our addresses
+	AddressDefences       uint64 // announcements that answered a conflict
+	ForeignAdvertisements uint64 // router advertisements of others that came by
+	Advertisements        uint64 // of our own that were sent
+
+	ReadErrors uint64 // reads of a device that failed and were tried again
 }
 
 // tally counts one batch in its queue's own memory.
@@ -30,6 +40,7 @@ type tally struct {
 	own, ownBytes             uint64
 	intercept, interceptBytes uint64
 	errorsSent, errorsHeld    uint64
+	split, fragments          uint64
 	dropped                   [reasons]uint64
 }
 
@@ -40,7 +51,12 @@ type totals struct {
 	own, ownBytes             atomic.Uint64
 	intercept, interceptBytes atomic.Uint64
 	errorsSent, errorsHeld    atomic.Uint64
+	split, fragments          atomic.Uint64
 	requests, readErrors      atomic.Uint64
+	conflicts                 atomic.Uint64
+	probes, defences          atomic.Uint64
+	changes                   atomic.Uint64
+	advertisements, announced atomic.Uint64
 	dropped                   [reasons]atomic.Uint64
 }
 
@@ -56,6 +72,8 @@ func (s *totals) add(t *tally) {
 	addTo(&s.interceptBytes, t.interceptBytes)
 	addTo(&s.errorsSent, t.errorsSent)
 	addTo(&s.errorsHeld, t.errorsHeld)
+	addTo(&s.split, t.split)
+	addTo(&s.fragments, t.fragments)
 	for r := range t.dropped {
 		addTo(&s.dropped[r], t.dropped[r])
 	}
@@ -73,19 +91,27 @@ func addTo(c *atomic.Uint64, n uint64) {
 func (f *Forwarder) Counters() Counters {
 	s := &f.totals
 	c := Counters{
-		Received:             s.received.Load(),
-		ReceivedBytes:        s.receivedBytes.Load(),
-		Forwarded:            s.forwarded.Load(),
-		ForwardedBytes:       s.forwardedBytes.Load(),
-		PuntedOwn:            s.own.Load(),
-		PuntedOwnBytes:       s.ownBytes.Load(),
-		PuntedIntercept:      s.intercept.Load(),
-		PuntedInterceptBytes: s.interceptBytes.Load(),
-		Dropped:              make(map[Reason]uint64, reasons),
-		ICMPErrorsSent:       s.errorsSent.Load(),
-		ICMPErrorsSuppressed: s.errorsHeld.Load(),
-		NeighbourRequests:    s.requests.Load(),
-		ReadErrors:           s.readErrors.Load(),
+		Received:              s.received.Load(),
+		ReceivedBytes:         s.receivedBytes.Load(),
+		Forwarded:             s.forwarded.Load(),
+		ForwardedBytes:        s.forwardedBytes.Load(),
+		PuntedOwn:             s.own.Load(),
+		PuntedOwnBytes:        s.ownBytes.Load(),
+		PuntedIntercept:       s.intercept.Load(),
+		PuntedInterceptBytes:  s.interceptBytes.Load(),
+		Dropped:               make(map[Reason]uint64, reasons),
+		Fragmented:            s.split.Load(),
+		FragmentsSent:         s.fragments.Load(),
+		ICMPErrorsSent:        s.errorsSent.Load(),
+		ICMPErrorsSuppressed:  s.errorsHeld.Load(),
+		NeighbourRequests:     s.requests.Load(),
+		RouterChanges:         s.changes.Load(),
+		AddressConflicts:      s.conflicts.Load(),
+		AddressProbes:         s.probes.Load(),
+		AddressDefences:       s.defences.Load(),
+		ForeignAdvertisements: s.advertisements.Load(),
+		Advertisements:        s.announced.Load(),
+		ReadErrors:            s.readErrors.Load(),
 	}
 	for r := range s.dropped {
 		c.Dropped[Reason(r)] = s.dropped[r].Load()

@@ -64,6 +64,8 @@ func (f *Forwarder) decideOwn(p *packet) decision {
 		return dropped(BadChecksum)
 	}
 	switch {
+	case p.isError() && p.shrinksTooFar():
+		return dropped(TinyMTU)
 	case p.later: // what it belongs to was looked at in its first fragment
 	case p.protocol == protoICMP && p.from.Is4():
 		const redirect = 5
@@ -76,6 +78,9 @@ func (f *Forwarder) decideOwn(p *packet) decision {
 		c, fault := f.readDiscovery(p)
 		if fault != Undecided {
 			return dropped(fault)
+		}
+		if c.router { // a forged one misleads workstations all the same
+			return dropped(RouterDiscovery)
 		}
 		if c.made && f.neighbours.contradicts(c.addr, c.mac) {
 			return decision{reason: ForgedNeighbour, station: c.addr}
@@ -106,25 +111,32 @@ func (f *Forwarder) decideForward(p *packet) decision {
 		return dropped(Martian)
 	}
 
-	// One leg: the way in is the way out, so that a reverse path check says nothing. Who sent the frame does: the LAN's
-	// sources come from the LAN, all others from the router (RFC 2827).
-	router := f.neighbours.router(p.to)
-	routerMAC, known := router.address()
-	fromRouter := known && p.src == routerMAC
-	if fromRouter == f.network.isOnLink(p.from) {
+	routers := f.neighbours.family(p.to)
+	fromRouter := routers.sent(p.src)
+	if !f.mayCome(p, fromRouter) {
 		return dropped(Spoofed)
 	}
 
 	onLink := f.network.isOnLink(p.to)
+	var next *neighbour // where to, off-link
+	if !onLink {
+		next = f.neighbours.routeTo(p.to)
+		if next == nil {
+			if next = routers.inUse.Load(); next != nil && fromRouter {
+				return dropped(PingPong) // two routers are one outside
+			}
+		}
+	}
 	switch {
-	case !onLink && router == nil:
+	case !onLink && next == nil:
 		return dropped(NoRoute)
-	case !onLink && fromRouter:
-		return dropped(PingPong)
 	case p.ttl <= 1:
 		return dropped(TTLExpired)
 	}
 
+	if !fromRouter && f.isAboutIntercepted(p) {
+		return decideError(p)
+	}
 	if p.protocol == protoTCP {
 		if len(p.payload()) < 4 {
 			return dropped(Malformed) // it hides its port
@@ -134,22 +146,42 @@ func (f *Forwarder) decideForward(p *packet) decision {
 		}
 	}
 
+	hop := decision{fate: forward}
 	if p.wireSize() > f.mtu {
-		return dropped(TooBig)
+		if !p.maySplit() {
+			return dropped(TooBig)
+		}
+		hop.fate = forwardSplit
 	}
-	hop := decision{fate: forward, mac: routerMAC}
+	known := false
 	if onLink {
 		hop.mac, known = f.neighbours.lookup(p.to)
+	} else {
+		hop.mac, known = next.address()
 	}
 	switch {
 	case !known && onLink:
 		return decision{reason: Unresolved, station: p.to}
 	case !known:
-		return dropped(Unresolved) // the router is asked for anyway
+		return dropped(Unresolved) // a gateway is asked for anyway
 	case hop.mac == p.src:
 		return dropped(PingPong)
 	}
 	return hop
+}
+
+// mayCome says whether who sent a frame may send its source (RFC 2827). One leg: the way in is the way out, so that a reverse
+// path check says nothing. The MAC does: the LAN's sources come from the LAN, those of a route from its gateway, all others from a
+// router.
+func (f *Forwarder) mayCome(p *packet, fromRouter bool) bool {
+	if f.network.isOnLink(p.from) {
+		return !fromRouter
+	}
+	if via := f.neighbours.routeTo(p.from); via != nil {
+		m, known := via.address()
+		return known && m == p.src
+	}
+	return fromRouter
 }
 
 // decideIntercept decides about a segment of an intercepted flow, for which the same holds as for one to our own address.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,7 +32,8 @@ type Port interface {
 type Host interface {
 	// DeliverOwn takes frames for the gateway itself: to its addresses, ARP, neighbour discovery, MLD.
 	DeliverOwn(frames [][]byte)
-	// DeliverIntercept takes TCP segments of intercepted flows, all of them from client to server.
+	// DeliverIntercept takes TCP segments of intercepted flows, all of them from client to server, and ICMP errors about packets
+	// from a server to a client whose flow may be intercepted, unfragmented and with at least the ports in their quote.
 	DeliverIntercept(frames [][]byte)
 }
 
@@ -41,8 +42,14 @@ type Config struct {
 	MAC       [6]byte        // the gateway's on the LAN
 	MTU       int            // of the LAN, in octets of IP packet; default 1500
 	Addresses []netip.Prefix // own addresses, each with its on-link prefix; the link-local IPv6 address is one of them
-	Routers   []netip.Addr   // next hops for what is off-link, at most one for each family, on-link
+	Routers   []netip.Addr   // next hops for what is off-link, on-link; of each family the first that answers is used
+	Routes    []Route        // exceptions to Routers; the longest prefix counts
 	Intercept []Rule
+	Advertise Advertise // ourselves as IPv6 router; the zero value does not
+
+	// RoutersChanged is told the routers in use, at most one for each family, when fail-over took another. It is called by a
+	// goroutine of Run and must not wait. Default: nobody is told.
+	RoutersChanged func(inUse []netip.Addr)
 
 	Tap Tap              // default: none
 	Log *slog.Logger     // default: discard
@@ -58,17 +65,24 @@ type Forwarder struct {
 	errors     *errorLimit
 	mtu        int
 	tap        Tap // may be nil
-	log        *slog.Logger
-	now        func() time.Time
 
-	totals totals
-	panics logLimit
-	reads  logLimit
+	advertisers advertisers
+	announcer   announcer
+
+	changed func([]netip.Addr)
+	log     *slog.Logger
+	now     func() time.Time
+
+	loops     atomic.Pointer[[]*queue] // set by Run
+	totals    totals
+	sightings sightings
+	panics    logLimit
+	reads     logLimit
 }
 
 // New returns a Forwarder; it starts nothing.
 //
-// Errors name the value that cannot be: a MAC of a group, an address that no host can have, a router that is not on-link.
+// Errors name the value that cannot be: a MAC of a group, an address that no host can have, a router or gateway that is not on-link.
 func New(c Config) (*Forwarder, error) {
 	if !isStation(c.MAC) {
 		return nil, fmt.Errorf("mac %x is no station's", c.MAC)
@@ -92,7 +106,14 @@ func New(c Config) (*Forwarder, error) {
 		return nil, fmt.Errorf("mtu %d is not within %d to 65535", c.MTU, minimum)
 	}
 	n := newNetwork(c.MAC, c.Addresses)
+	n.routing = c.Advertise.Enabled
 	if err := checkRouters(n, c.Routers); err != nil {
+		return nil, err
+	}
+	if err := checkRoutes(n, c.Routes); err != nil {
+		return nil, err
+	}
+	if err := c.Advertise.check(n); err != nil {
 		return nil, err
 	}
 	r, err := newRules(c.Intercept, n.onLink)
@@ -102,13 +123,18 @@ func New(c Config) (*Forwarder, error) {
 	f := &Forwarder{
 		network:    n,
 		rules:      r,
-		neighbours: newNeighbours(c.Routers),
+		neighbours: newNeighbours(newGateways(c.Routers, c.Routes)),
 		clients:    newClients(),
 		errors:     newErrorLimit(),
 		mtu:        c.MTU,
 		tap:        c.Tap,
-		log:        c.Log,
-		now:        c.Now,
+
+		advertisers: advertisers{list: make(map[netip.Addr]Advertiser)},
+		announcer:   newAnnouncer(n, c.Advertise),
+
+		changed: c.RoutersChanged,
+		log:     c.Log,
+		now:     c.Now,
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
@@ -135,28 +161,6 @@ func checkAddress(p netip.Prefix) error {
 	return nil
 }
 
-// checkRouters says what keeps routers from being next hops.
-func checkRouters(n *network, routers []netip.Addr) error {
-	for i, a := range routers {
-		switch {
-		case !a.IsValid(), a.Is4In6(), a.IsUnspecified(), a.IsLoopback(), a.IsMulticast():
-			return fmt.Errorf("router %v: no host has it", a)
-		case a.Zone() != "":
-			return fmt.Errorf("router %v: the LAN is the only link, leave %%%s out", a, a.Zone())
-		case n.isOwn(a):
-			return fmt.Errorf("router %v is the gateway's own address", a)
-		case !n.isOnLink(a):
-			return fmt.Errorf("router %v is on none of the gateway's networks", a)
-		case slices.Contains(n.broadcasts, a):
-			return fmt.Errorf("router %v is a broadcast or network address", a)
-		}
-		if slices.ContainsFunc(routers[:i], func(b netip.Addr) bool { return a.Is4() == b.Is4() }) {
-			return fmt.Errorf("router %v is the second of its family; several are not in this version", a)
-		}
-	}
-	return nil
-}
-
 // Run forwards until every port is closed, and returns nil when all it started has ended. When ctx ends it asks for no more
 // neighbours, and each loop ends after the frames at hand; closing the ports is what wakes one that waits.
 //
@@ -171,9 +175,11 @@ func (f *Forwarder) Run(ctx context.Context, host Host, ports []Port) error {
 	for i, p := range ports {
 		queues[i] = newQueue(f, host, p)
 	}
+	f.loops.Store(&queues)
 
 	var asking sync.WaitGroup
 	asking.Go(func() { f.askNeighbours(ctx, queues[0]) }) // ends with ctx, which ends with the loops
+	asking.Go(func() { f.announce(ctx, queues[0]) })      // the same
 	var loops sync.WaitGroup
 	for _, q := range queues {
 		loops.Go(func() { q.run(ctx) }) // ends when its port is closed or with ctx
@@ -188,9 +194,13 @@ func (f *Forwarder) Run(ctx context.Context, host Host, ports []Port) error {
 func (f *Forwarder) askNeighbours(ctx context.Context, q *queue) {
 	ticker := time.NewTicker(solicitInterval)
 	defer ticker.Stop()
-	a := newAsker()
+	a, g := newAsker(), new(guard)
 	for all := true; ; {
 		f.ask(q, a, all)
+		if all {
+			f.watch(q, g)
+		}
+		f.tellOfRouters()
 		select {
 		case <-ctx.Done():
 			return
@@ -220,8 +230,21 @@ func (f *Forwarder) ask(q *queue, a *asker, all bool) {
 	}
 }
 
-// Routers returns the state of the routers, IPv4 first.
-func (f *Forwarder) Routers() []Router { return f.neighbours.routers(f.now()) }
+// tellOfRouters says that other routers than before are in use, where it is so.
+func (f *Forwarder) tellOfRouters() {
+	if !f.neighbours.moved.Swap(false) {
+		return
+	}
+	inUse := f.neighbours.inUse()
+	f.totals.changes.Add(1)
+	f.log.Warn("another router is in use", slog.Any("routers", inUse))
+	if f.changed != nil {
+		f.changed(inUse)
+	}
+}
+
+// Routers returns the state of the routers, IPv4 first, each family in its order of preference, and then that of the routes.
+func (f *Forwarder) Routers() []Router { return f.neighbours.states(f.now()) }
 
 // logLimit lets one line through a second.
 type logLimit struct {

@@ -7,8 +7,11 @@ import (
 
 // ICMP errors: RFC 792, RFC 1812 section 4.3, RFC 4443.
 const (
+	unreachable4  = 3
 	timeExceeded4 = 11
+	tooBig6       = 2
 	timeExceeded6 = 3
+	fragNeeded    = 4 // code of unreachable4
 	icmpLen       = 8
 	errorMax4     = 576  // RFC 1812 section 4.3.2.3
 	errorMax6     = 1280 // RFC 4443 section 2.4(c)
@@ -56,12 +59,34 @@ func (n *network) errorSource(target netip.Addr) (netip.Addr, bool) {
 	return other, other.IsValid()
 }
 
-// putTimeExceeded writes a Time Exceeded about p into b, which has errorRoom, and returns the frame's length, or 0 where we
+// icmpError is the first eight octets of an ICMP error but for the checksum.
+type icmpError struct {
+	kind, code uint8
+	value      uint32
+}
+
+// timeExceeded is the error about a packet whose TTL is spent (RFC 1812 section 5.3.1, RFC 4443 section 3.3).
+func (p *packet) timeExceeded() icmpError {
+	if p.from.Is4() {
+		return icmpError{kind: timeExceeded4}
+	}
+	return icmpError{kind: timeExceeded6}
+}
+
+// tooBig is the error about a packet that does not fit the next hop's MTU (RFC 1191 section 4, RFC 4443 section 3.2).
+func (p *packet) tooBig(mtu int) icmpError {
+	if p.from.Is4() {
+		return icmpError{unreachable4, fragNeeded, uint32(mtu)}
+	}
+	return icmpError{tooBig6, 0, uint32(mtu)}
+}
+
+// putError writes an ICMP error about p into b, which has errorRoom, and returns the frame's length, or 0 where we
 // have no address to send it from. It goes to the station the packet came from, which decide found to be on the way to its source.
 //
 // The quote holds as much of the packet as fits. A transport checksum left to offload is completed in it, so that the sender finds what
 // he knows; not in a frame with segmentation offload, which never was on a wire in this form.
-func (f *Forwarder) putTimeExceeded(b []byte, p *packet) int {
+func (f *Forwarder) putError(b []byte, p *packet, e icmpError) int {
 	from, ok := f.network.errorSource(p.from)
 	if !ok {
 		return 0
@@ -83,8 +108,9 @@ func (f *Forwarder) putTimeExceeded(b []byte, p *packet) int {
 	ip, icmp := b[l3:], b[l3+header:]
 	copy(icmp[icmpLen:], quote)
 	p.completeQuote(icmp[icmpLen:])
+	icmp[0], icmp[1] = e.kind, e.code
+	binary.BigEndian.PutUint32(icmp[4:], e.value)
 	if from.Is4() {
-		icmp[0] = timeExceeded4
 		binary.BigEndian.PutUint16(icmp[2:], checksum(icmp))
 		source, target := from.As4(), p.from.As4()
 		ip[0], ip[1] = 0x45, 0xc0 // precedence 6 (RFC 1812 section 4.3.2.5)
@@ -96,7 +122,6 @@ func (f *Forwarder) putTimeExceeded(b []byte, p *packet) int {
 		binary.BigEndian.PutUint16(ip[10:], checksum(ip[:ipv4Len]))
 		return len(b)
 	}
-	icmp[0] = timeExceeded6
 	binary.BigEndian.PutUint16(icmp[2:], ^fold(sum(pseudoHeader(from, p.from, protoICMP6, len(icmp)), icmp)))
 	source, target := from.As16(), p.from.As16()
 	binary.BigEndian.PutUint32(ip, 6<<28)

@@ -2,6 +2,7 @@ package forwarder
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -19,11 +20,12 @@ func TestTimeExceeded(t *testing.T) {
 	short4, short6 := udp(t, clientMAC, client4, server4), udp(t, clientMAC, client6, server6)
 	fromRouter := udp(t, routerMAC, server4, station4)
 	for _, c := range []struct {
-		name       string
-		frame      []byte
-		from, to   string
-		station    mac
-		kind, size int // of the error's ICMP type, and of its IP packet
+		name     string
+		frame    []byte
+		from, to string
+		station  mac
+		kind     uint8 // the error's ICMP type
+		size     int   // of its IP packet
 	}{
 		{"IPv4", short4, gateway4, client4, clientMAC, timeExceeded4, 20 + 8 + len(short4) - l3},
 		{"IPv4, padded", append(bytes.Clone(short4), 0, 0, 0, 0), gateway4, client4, clientMAC, timeExceeded4, 20 + 8 + len(short4) - l3},
@@ -43,7 +45,7 @@ func TestTimeExceeded(t *testing.T) {
 				if len(g.port.sent) != 1 {
 					t.Fatalf("TTL %d: %d answers", n, len(g.port.sent))
 				}
-				checkError(t, g.port.sent[0], came, c.from, c.to, c.station, c.kind, c.size)
+				checkError(t, g.port.sent[0], came, c.from, c.to, c.station, icmpError{kind: c.kind}, c.size)
 			}
 			if got := g.Counters().ICMPErrorsSent; got != 2 {
 				t.Errorf("%d errors counted", got)
@@ -60,7 +62,7 @@ func TestTimeExceeded(t *testing.T) {
 }
 
 // checkError compares an ICMP error with what it is about.
-func checkError(t *testing.T, sent, about []byte, from, to string, station mac, kind, size int) {
+func checkError(t *testing.T, sent, about []byte, from, to string, station mac, e icmpError, size int) {
 	t.Helper()
 	if !bytes.Equal(sent[:virtioLen], make([]byte, virtioLen)) {
 		t.Errorf("virtio header % x", sent[:virtioLen])
@@ -82,26 +84,29 @@ func checkError(t *testing.T, sent, about []byte, from, to string, station mac, 
 	var quote []byte
 	if ip, ok := p.Layer(layers.LayerTypeIPv4).(*layers.IPv4); ok {
 		icmp := p.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4)
-		if int(icmp.TypeCode.Type()) != kind || icmp.TypeCode.Code() != 0 || ip.TTL != errorTTL {
+		if icmp.TypeCode.Type() != e.kind || icmp.TypeCode.Code() != e.code || ip.TTL != errorTTL {
 			t.Errorf("%v with TTL %d", icmp.TypeCode, ip.TTL)
 		}
 		if slowChecksum(ip.Contents) != 0 || slowChecksum(ip.Payload) != 0 {
 			t.Error("a checksum is wrong")
 		}
 		quote = icmp.Payload
+		if got := binary.BigEndian.Uint32(icmp.Contents[4:]); got != e.value {
+			t.Errorf("second word %d, want %d", got, e.value)
+		}
 	} else {
 		ip6 := p.Layer(layers.LayerTypeIPv6).(*layers.IPv6)
 		icmp := p.Layer(layers.LayerTypeICMPv6).(*layers.ICMPv6)
-		if int(icmp.TypeCode.Type()) != kind || icmp.TypeCode.Code() != 0 || ip6.HopLimit != errorTTL {
+		if icmp.TypeCode.Type() != e.kind || icmp.TypeCode.Code() != e.code || ip6.HopLimit != errorTTL {
 			t.Errorf("%v with hop limit %d", icmp.TypeCode, ip6.HopLimit)
 		}
 		n := len(ip6.Payload)
 		if slowChecksum(slices.Concat(ip6.SrcIP, ip6.DstIP, []byte{0, 0, byte(n >> 8), byte(n), 0, 0, 0, 58}, ip6.Payload)) != 0 {
 			t.Error("the checksum is wrong")
 		}
-		quote = icmp.Payload[4:] // after the unused word
-		if !bytes.Equal(icmp.Payload[:4], make([]byte, 4)) {
-			t.Errorf("unused word % x", icmp.Payload[:4])
+		quote = icmp.Payload[4:] // after the second word
+		if got := binary.BigEndian.Uint32(icmp.Payload); got != e.value {
+			t.Errorf("second word %d, want %d", got, e.value)
 		}
 	}
 	if !bytes.HasPrefix(about[l3:], quote) {
@@ -201,7 +206,7 @@ func TestErrorsOfOneBatch(t *testing.T) {
 		t.Fatalf("%d errors sent", len(g.port.sent))
 	}
 	for i, b := range g.port.sent {
-		checkError(t, b, frames[i], gateway4, fmt.Sprintf("192.168.1.%d", 100+i), clientMAC, timeExceeded4, ipv4Len+icmpLen+len(frames[i])-l3)
+		checkError(t, b, frames[i], gateway4, fmt.Sprintf("192.168.1.%d", 100+i), clientMAC, icmpError{kind: timeExceeded4}, ipv4Len+icmpLen+len(frames[i])-l3)
 	}
 	c := g.Counters()
 	balanced(t, c)

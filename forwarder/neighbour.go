@@ -14,7 +14,7 @@ const (
 	reachableFor    = 35 * time.Second // and counts as reachable, with some time for the answer
 	forgetAfter     = 40 * time.Second // an on-link neighbour that does not answer is forgotten; a router never is
 	answerWithin    = 3 * time.Second  // after its request an answer counts
-	maxTries        = 3                // requests for an on-link neighbour that never answered
+	maxTries        = 3                // requests for an on-link neighbour that never answered; unanswered, they make a router silent
 	newPerSecond    = 100              // on-link neighbours first asked for
 	newBurst        = 100
 	solicitInterval = time.Second
@@ -22,8 +22,9 @@ const (
 
 // neighbour is one station on the LAN. A loop reads mac without the table's lock.
 type neighbour struct {
-	addr   netip.Addr
-	router bool
+	addr    netip.Addr
+	router  bool // or the gateway of a route
+	watched bool // a router that another can stand in for: it is asked every solicitInterval
 
 	mac  atomic.Uint64 // macKnown and the MAC, or 0
 	used atomic.Bool   // since its MAC was confirmed
@@ -33,6 +34,7 @@ type neighbour struct {
 	asked     time.Time // when the last request went out
 	tries     int       // requests since the last accepted answer
 	toAll     bool      // one of these was not unicast to the known MAC, so that any answer counts
+	silent    bool      // a gateway did not answer maxTries requests
 }
 
 const macKnown = 1 << 48
@@ -54,10 +56,11 @@ func (n *neighbour) address() (mac, bool) {
 	return unpackMAC(n.mac.Load())
 }
 
-// neighbours maps next hops to MACs, learnt only from answers to own requests. Routers are in it from the start and stay.
+// neighbours maps next hops to MACs, learnt only from answers to own requests. Gateways are in it from the start and stay.
 type neighbours struct {
-	router4, router6 *neighbour // nil where the family has none
-	wake             chan struct{}
+	*gateways
+	wake  chan struct{}
+	moved atomic.Bool // another router than before is in use
 
 	mu      sync.RWMutex
 	entries map[netip.Addr]*neighbour
@@ -65,31 +68,17 @@ type neighbours struct {
 	limit   bucket       // of new entries
 }
 
-// newNeighbours takes checked routers, at most one for each family.
-func newNeighbours(routers []netip.Addr) *neighbours {
+func newNeighbours(g *gateways) *neighbours {
 	t := &neighbours{
-		wake:    make(chan struct{}, 1),
-		entries: make(map[netip.Addr]*neighbour),
-		limit:   newBucket(newPerSecond, newBurst),
+		gateways: g,
+		wake:     make(chan struct{}, 1),
+		entries:  make(map[netip.Addr]*neighbour),
+		limit:    newBucket(newPerSecond, newBurst),
 	}
-	for _, a := range routers {
-		n := &neighbour{addr: a, router: true}
-		t.entries[a] = n
-		if a.Is4() {
-			t.router4 = n
-		} else {
-			t.router6 = n
-		}
+	for _, n := range g.all {
+		t.entries[n.addr] = n
 	}
 	return t
-}
-
-// router returns the router of a's family, or nil.
-func (t *neighbours) router(a netip.Addr) *neighbour {
-	if a.Is4() {
-		return t.router4
-	}
-	return t.router6
 }
 
 // lookup returns the MAC of an on-link address.
@@ -122,9 +111,22 @@ func (t *neighbours) want(a netip.Addr, now time.Time) {
 	n := &neighbour{addr: a}
 	t.entries[a] = n
 	t.fresh = append(t.fresh, n) // bounded by the rate limit and emptied by due
+	t.rouse()
+}
+
+// rouse has whoever asks for neighbours look at the table now.
+func (t *neighbours) rouse() {
 	select {
 	case t.wake <- struct{}{}:
 	default:
+	}
+}
+
+// chooseLocked chooses anew among the routers of a gateway's family, when it fell silent or answered again.
+func (t *neighbours) chooseLocked(n *neighbour) {
+	if n.watched && t.family(n.addr).chooseLocked() {
+		t.moved.Store(true)
+		t.rouse()
 	}
 }
 
@@ -157,13 +159,17 @@ func (t *neighbours) due(list []request, all bool, now time.Time) []request {
 	for _, n := range t.entries {
 		_, known := n.address()
 		age := now.Sub(n.confirmed)
+		if n.router && n.tries >= maxTries && !n.silent {
+			n.silent = true
+			t.chooseLocked(n)
+		}
 		switch {
 		case now.Sub(n.asked) < solicitInterval && n.tries > 0: // wanted a moment ago
 		case !known && !n.router && n.tries >= maxTries,
 			known && !n.router && age >= forgetAfter,
 			known && !n.router && age >= refreshAfter && !n.used.Load():
 			t.forgetLocked(n)
-		case !known, n.tries > 0, age >= refreshAfter:
+		case !known, n.tries > 0, n.watched, age >= refreshAfter:
 			list = append(list, n.askLocked(now))
 		}
 	}
@@ -171,10 +177,15 @@ func (t *neighbours) due(list []request, all bool, now time.Time) []request {
 }
 
 // askLocked notes a request. The first for a known MAC goes to that station alone: others do not see it, so that they cannot
-// time a forged answer, and a forged one is not believed.
+// time a forged answer, and a forged one is not believed. A watched router is asked so often that one lost frame must not open
+// that door: to it three go alone.
 func (n *neighbour) askLocked(now time.Time) request {
 	m, known := n.address()
-	r := request{addr: n.addr, unicast: known && n.tries == 0, mac: m}
+	alone := 1
+	if n.watched {
+		alone = maxTries
+	}
+	r := request{addr: n.addr, unicast: known && n.tries < alone, mac: m}
 	n.asked = now
 	n.tries++
 	n.toAll = n.toAll || !r.unicast
@@ -195,14 +206,15 @@ func (t *neighbours) hear(a netip.Addr, m mac, now time.Time) bool {
 	}
 	n.mac.Store(packMAC(m))
 	n.used.Store(false)
-	n.confirmed, n.tries, n.toAll = now, 0, false
+	n.confirmed, n.tries, n.toAll, n.silent = now, 0, false, false
+	t.chooseLocked(n)
 	return true
 }
 
-// contradicts says whether "a is at m" is against what is known of a router. It is believed only where the router does not answer.
+// contradicts says whether "a is at m" is against what is known of a gateway. It is believed only where the router does not answer.
 func (t *neighbours) contradicts(a netip.Addr, m mac) bool {
-	n := t.router(a)
-	if n == nil || n.addr != a {
+	n := t.find(a)
+	if n == nil {
 		return false
 	}
 	known, ok := n.address()
@@ -214,11 +226,11 @@ func (t *neighbours) contradicts(a netip.Addr, m mac) bool {
 	return !n.toAll
 }
 
-// doubt has a router asked again at the next turn: somebody else claims its address, which may be forged or may be its
+// doubt has a gateway asked again at the next turn: somebody else claims its address, which may be forged or may be its
 // successor.
 func (t *neighbours) doubt(a netip.Addr, now time.Time) {
-	n := t.router(a)
-	if n == nil || n.addr != a {
+	n := t.find(a)
+	if n == nil {
 		return
 	}
 	t.mu.Lock()
@@ -231,21 +243,45 @@ func (t *neighbours) doubt(a netip.Addr, now time.Time) {
 // Router is what is known of a next hop, for status.
 type Router struct {
 	Addr      netip.Addr
-	MAC       [6]byte // zero while it has never answered
-	Reachable bool    // answered within the last 35 seconds
+	To        netip.Prefix // what it is a route's gateway for; the zero Prefix: everything else, it is a router
+	MAC       [6]byte      // zero while it has never answered
+	Reachable bool         // answered within the last 35 seconds, and one of the last three requests
+	InUse     bool         // what goes there leaves by it
 }
 
-// routers returns the state of the routers, IPv4 first.
-func (t *neighbours) routers(now time.Time) []Router {
+// stateLocked returns what is known of a gateway.
+func (t *neighbours) stateLocked(n *neighbour, now time.Time) Router {
+	m, known := n.address()
+	return Router{Addr: n.addr, MAC: m, Reachable: known && !n.silent && now.Sub(n.confirmed) < reachableFor}
+}
+
+// states returns the state of the routers, IPv4 first, and then that of the routes.
+func (t *neighbours) states(now time.Time) []Router {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	var list []Router
-	for _, n := range []*neighbour{t.router4, t.router6} {
-		if n == nil {
-			continue
+	for _, fam := range []*family{&t.ipv4, &t.ipv6} {
+		for _, n := range fam.routers {
+			r := t.stateLocked(n, now)
+			r.InUse = fam.inUse.Load() == n
+			list = append(list, r)
 		}
-		m, known := n.address()
-		list = append(list, Router{Addr: n.addr, MAC: m, Reachable: known && now.Sub(n.confirmed) < reachableFor})
+	}
+	for _, way := range t.routes {
+		r := t.stateLocked(way.via, now)
+		r.To, r.InUse = way.to, true
+		list = append(list, r)
+	}
+	return list
+}
+
+// inUse returns the routers in use, IPv4 first.
+func (t *neighbours) inUse() []netip.Addr {
+	var list []netip.Addr
+	for _, fam := range []*family{&t.ipv4, &t.ipv6} {
+		if n := fam.inUse.Load(); n != nil {
+			list = append(list, n.addr)
+		}
 	}
 	return list
 }

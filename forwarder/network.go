@@ -11,6 +11,7 @@ type network struct {
 	own        []netip.Addr   // the gateway's addresses
 	solicited  []netip.Addr   // their solicited-node groups (RFC 4291 section 2.7.1)
 	onLink     []netip.Prefix // networks on the LAN, link-local included
+	routing    bool           // we advertise ourselves, and listen to who looks for routers
 	broadcasts []netip.Addr   // directed broadcast addresses and, as RFC 1812 section 4.2.3.1 has it, their all-zeroes form
 }
 
@@ -57,9 +58,10 @@ func (n *network) isOnLink(a netip.Addr) bool {
 	return false
 }
 
-// hears says whether a host at our addresses listens to the IPv6 group: all nodes, and its solicited-node groups.
+// hears says whether we listen to the IPv6 group: as any host at our addresses to all nodes and its solicited-node groups, and to
+// all routers where we advertise ourselves as one.
 func (n *network) hears(group netip.Addr) bool {
-	return group == allNodes || slices.Contains(n.solicited, group)
+	return group == allNodes || n.routing && group == allRouters || slices.Contains(n.solicited, group)
 }
 
 var allNodes = netip.AddrFrom16([16]byte{0xff, 0x02, 15: 1})

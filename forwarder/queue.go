@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,8 @@ type queue struct {
 	port Port
 	out  sync.Mutex // held while the port is written to: the loop is not the only one
 
+	turns atomic.Uint64 // see Forwarder.Turns
+
 	bufs  [][]byte // batch of them, frameRoom each
 	sizes []int
 
@@ -35,6 +38,9 @@ type queue struct {
 	// What the batch comes to; each points into bufs, errors into errorBufs.
 	forwarded, own, intercept, errors [][]byte
 	errorBufs                         [errorsInBatch][errorRoom]byte
+
+	pieces   [][]byte // fragments of the frame at hand; each points into pieceBuf
+	pieceBuf []byte
 }
 
 func newQueue(f *Forwarder, host Host, port Port) *queue {
@@ -46,6 +52,8 @@ func newQueue(f *Forwarder, host Host, port Port) *queue {
 		own:       make([][]byte, 0, batch),
 		intercept: make([][]byte, 0, batch),
 		errors:    make([][]byte, 0, errorsInBatch),
+		pieces:    make([][]byte, 0, batch),
+		pieceBuf:  pieceMemory(f.mtu),
 	}
 	for i := range q.bufs {
 		q.bufs[i] = make([]byte, frameRoom) // memory is used only as far as frames fill it
@@ -58,7 +66,9 @@ func (q *queue) run(ctx context.Context) {
 	pause := shortestPause
 	for ctx.Err() == nil {
 		n, err := q.port.ReadFrames(q.bufs, q.sizes)
+		q.turns.Add(1)
 		q.handle(min(n, batch))
+		q.turns.Add(1)
 		switch {
 		case err == nil:
 			pause = shortestPause
@@ -129,16 +139,25 @@ func (q *queue) carryOut(d decision) {
 		p.rewrite(d.mac, q.f.network.mac)
 		q.forwarded = append(q.forwarded, p.raw)
 		return
+	case forwardSplit:
+		q.split(d)
+		return
 	case puntOwn:
 		if d.answer {
 			q.f.neighbours.hear(d.station, d.mac, q.now)
+		}
+		if d.station.IsValid() {
+			q.f.noteClaim(p, d, q.now)
 		}
 		q.own = append(q.own, p.raw)
 		q.tally.own++
 		q.tally.ownBytes += uint64(len(p.raw) - virtioLen)
 		return
 	case puntIntercept:
-		q.f.clients.learn(p.from, p.src)
+		if p.protocol == protoTCP && !q.admit(p) {
+			q.tally.dropped[SYNLimit]++
+			return
+		}
 		q.intercept = append(q.intercept, p.raw)
 		q.tally.intercept++
 		q.tally.interceptBytes += uint64(len(p.raw) - virtioLen)
@@ -147,18 +166,38 @@ func (q *queue) carryOut(d decision) {
 	q.tally.dropped[d.reason]++
 	switch d.reason {
 	case TTLExpired:
-		q.timeExceeded(p)
+		q.answer(p, p.timeExceeded())
+	case TooBig:
+		if p.asksForError() {
+			q.answer(p, p.tooBig(q.f.mtu))
+		}
 	case Unresolved:
 		if d.station.IsValid() {
 			q.f.neighbours.want(d.station, q.now)
 		}
+	case Martian:
+		q.f.noteClaim(p, d, q.now)
+	case Redirect:
+		q.f.noteRedirect(p, q.now)
+	case RouterDiscovery:
+		q.f.hearRouterDiscovery(p, q.now)
 	case ForgedNeighbour:
 		q.f.neighbours.doubt(d.station, q.now)
 	}
 }
 
-// timeExceeded has an ICMP error leave with the batch, where one is due and the limits allow it.
-func (q *queue) timeExceeded(p *packet) {
+// admit learns from a segment of an intercepted flow and says whether its client may send it now.
+func (q *queue) admit(p *packet) bool {
+	client := q.f.clients.learn(p.from, p.src)
+	if p.opens() {
+		return client.maySYN(q.now)
+	}
+	client.proceeds()
+	return true
+}
+
+// answer has an ICMP error leave with the batch, where one is due and the limits allow it.
+func (q *queue) answer(p *packet, e icmpError) {
 	if !p.earnsError() {
 		return
 	}
@@ -167,14 +206,22 @@ func (q *queue) timeExceeded(p *packet) {
 		return
 	}
 	b := q.errorBufs[len(q.errors)][:]
-	if n := q.f.putTimeExceeded(b, p); n > 0 {
+	if n := q.f.putError(b, p, e); n > 0 {
 		q.errors = append(q.errors, b[:n])
 	}
 }
 
-// send writes what leaves by this port. What the device does not take is dropped; which frames these are it does not say, so their
-// octets are counted as the batch's average.
+// send writes what leaves by this port.
 func (q *queue) send() {
+	q.sendForwarded()
+	if len(q.errors) > 0 {
+		q.tally.errorsSent += uint64(q.write(q.errors))
+	}
+}
+
+// sendForwarded writes the frames that go on. What the device does not take is dropped; which frames these are it does not say, so
+// their octets are counted as the batch's average.
+func (q *queue) sendForwarded() {
 	if total := len(q.forwarded); total > 0 {
 		bytes := 0
 		for _, b := range q.forwarded {
@@ -184,9 +231,7 @@ func (q *queue) send() {
 		q.tally.forwarded += uint64(taken)
 		q.tally.forwardedBytes += uint64(bytes * taken / total)
 		q.tally.dropped[WriteError] += uint64(total - taken)
-	}
-	if len(q.errors) > 0 {
-		q.tally.errorsSent += uint64(q.write(q.errors))
+		q.forwarded = q.forwarded[:0]
 	}
 }
 

@@ -45,6 +45,8 @@ func kinds(t testing.TB) []row {
 		bad("drop malformed", []byte{1, 2, 3}, Malformed),
 		bad("drop forged", answerARP(router4, stationMAC), ForgedNeighbour),
 		bad("drop unresolved", udp(t, routerMAC, server4, "192.168.1.77"), Unresolved),
+		bad("too big", stream(t, client4, server4, 2000), TooBig),
+		bad("too big IPv6", stream(t, client6, server6, 2000), TooBig),
 		bad("time exceeded", ttl(udp(t, clientMAC, client4, server4), 1), TTLExpired),
 		bad("time exceeded IPv6", ttl(udp(t, clientMAC, client6, server6), 1), TTLExpired),
 	}
@@ -93,7 +95,7 @@ func TestBatch(t *testing.T) {
 
 // Nothing on the way of a frame allocates.
 func TestNoAllocation(t *testing.T) {
-	for _, r := range kinds(t) {
+	for _, r := range append(kinds(t), ok("forward in fragments", big(t, nil, 0, 3000), forward)) {
 		t.Run(r.name, func(t *testing.T) {
 			g := newGateway(t, testConfig())
 			learn(t, g, station4, stationMAC)

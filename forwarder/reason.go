@@ -8,8 +8,9 @@ type fate uint8
 const (
 	drop          fate = iota // discard and count
 	forward                   // rewrite and send back out
+	forwardSplit              // the same, in fragments
 	puntOwn                   // hand to the host: it is for the gateway itself
-	puntIntercept             // hand to the host: TCP of an intercepted flow
+	puntIntercept             // hand to the host: of an intercepted flow
 )
 
 // Reason says why a frame was dropped. Its String is stable: metrics and status carry it.
@@ -31,11 +32,14 @@ const (
 	TCPFragment                   // its port, and so its fate, cannot be known
 	HeaderChain                   // IPv6 extension headers that could hide a TCP port
 	Redirect                      // ICMP redirect for the host
+	TinyMTU                       // ICMP that asks the host for packets below 552 octets, below 1,280 in IPv6
+	RouterDiscovery               // another's router advertisement, which is noted, or a solicitation of ours
 	ForgedNeighbour               // ARP or neighbour discovery that contradicts the learnt router
 	TTLExpired                    // answered by Time Exceeded where that is allowed
-	TooBig                        // longer than the MTU
+	TooBig                        // longer than the MTU; answered by Packet Too Big, or a super-frame that may not be fragmented
 	NoRoute                       // off-link, and no router of that family
 	Unresolved                    // the next hop's MAC is not known yet
+	SYNLimit                      // a client opens flows faster than it finishes handshakes
 	WriteError                    // the device did not take it
 	Panic                         // its handling panicked
 
@@ -58,11 +62,14 @@ var reasonNames = [reasons]string{
 	TCPFragment:     "tcp_fragment",
 	HeaderChain:     "header_chain",
 	Redirect:        "redirect",
+	TinyMTU:         "tiny_mtu",
+	RouterDiscovery: "router_discovery",
 	ForgedNeighbour: "forged_neighbour",
 	TTLExpired:      "ttl_expired",
 	TooBig:          "too_big",
 	NoRoute:         "no_route",
 	Unresolved:      "unresolved",
+	SYNLimit:        "syn_limit",
 	WriteError:      "write_error",
 	Panic:           "panic",
 }

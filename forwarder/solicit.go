@@ -30,6 +30,7 @@ type claim struct {
 	mac    mac
 	made   bool // it says where addr is
 	answer bool // it is addressed as an answer to a request of ours
+	router bool // it is about routers, which is not for the host
 }
 
 // decideARP decides about an ARP message. The host sees those about our addresses: requests to answer, answers to its own requests, and
@@ -77,9 +78,12 @@ func (f *Forwarder) readDiscovery(p *packet) (claim, Reason) {
 	case ndRedirect:
 		return claim{}, Redirect
 	case ndRouterSolicitation:
-		c.addr, options = p.from, 8
+		c.addr, options, c.router = p.from, 8, true
 	case ndRouterAdvertisement:
-		c.addr, options = p.from, 16
+		c.addr, options, c.router = p.from, 16, true
+		if !p.from.IsLinkLocalUnicast() {
+			return claim{}, Malformed // RFC 4861 section 6.1.2
+		}
 	case ndNeighbourSolicitation:
 		c.addr, options = p.from, 24
 	case ndNeighbourAdvert:

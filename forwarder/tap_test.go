@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 	"time"
+
+	"github.com/google/gopacket/layers"
 )
 
 // fakeTap keeps what it is shown.
@@ -88,6 +90,26 @@ func TestTap(t *testing.T) {
 	same("requests", tap.sent, g.port.sent)
 	if len(tap.sent) == 0 {
 		t.Error("no request was shown")
+	}
+}
+
+// Where a packet is sent on in fragments, the tap is shown them, and what leaves ahead of them, once and in order.
+func TestTapSeesFragments(t *testing.T) {
+	tap := &fakeTap{active: true}
+	c := testConfig()
+	c.Tap = tap
+	g := newGateway(t, c)
+	*tap, *g.port = fakeTap{active: true}, fakePort{}
+	small := udp(t, clientMAC, client4, server4)
+	big := packetOver(t, clientMAC, gatewayMAC, client4, server4, layers.IPProtocolUDP, &layers.UDP{DstPort: 9}, make([]byte, 4000))
+	g.handle(small, big, small)
+	if n := g.Counters().Fragmented; n != 1 || len(g.port.sent) != 5 || len(tap.forwarded) != len(g.port.sent) {
+		t.Fatalf("%d split, %d frames sent, %d shown", n, len(g.port.sent), len(tap.forwarded))
+	}
+	for i := range tap.forwarded {
+		if !bytes.Equal(tap.forwarded[i], g.port.sent[i]) {
+			t.Errorf("frame %d is another", i)
+		}
 	}
 }
 

@@ -48,7 +48,8 @@ type Buffer struct {
 	size  int64
 }
 
-// Write appends p, which it copies. Beyond Spool.Memory every call is a system call: gather short lines first. It writes all of p or, with an error, the part of it that fitted.
+// Write appends p, which it copies. Beyond Spool.Memory every call is a system call: gather short lines first. It writes all
+// of p or, with an error, the part of it that fitted.
 //
 // Errors: ErrTooLarge at Spool.Max; the file's own errors (a full disk, say) otherwise.
 func (b *Buffer) Write(p []byte) (int, error) {
@@ -115,6 +116,16 @@ func (b *Buffer) Size() int64 { return b.size }
 
 // Reader returns a reader over what has been written so far. It is valid until Close; several may be in use at once.
 func (b *Buffer) Reader() *io.SectionReader { return io.NewSectionReader(b, 0, b.size) }
+
+// WriteTo implements io.WriterTo over what has been written, from the beginning each time. Unlike a copy from Reader it
+// takes no buffer while the content is in memory.
+func (b *Buffer) WriteTo(w io.Writer) (int64, error) {
+	if b.file != nil {
+		return io.Copy(w, b.Reader())
+	}
+	n, err := w.Write(b.mem)
+	return int64(n), err
+}
 
 // ReadAt implements io.ReaderAt over what has been written.
 func (b *Buffer) ReadAt(p []byte, off int64) (int, error) {

@@ -89,10 +89,15 @@ type Judge struct {
 	log        *slog.Logger
 	now        func() time.Time
 	escalation *escalation
+	counted    *judged
+}
 
+// judged are the live figures of a judge and its successors.
+type judged struct {
 	classes            [Infected + 1]atomic.Uint64
 	actions            [Deliver + 1]atomic.Uint64
 	quarantineFailures atomic.Uint64
+	rulings            rulings
 }
 
 // NewJudge returns a judge. Errors: a required part is missing.
@@ -109,7 +114,23 @@ func NewJudge(c JudgeConfig) (*Judge, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Judge{scanner: c.Scanner, policy: c.Policy, keeper: c.Keeper, composer: c.Composer, log: c.Log, now: c.Now, escalation: newEscalation()}, nil
+	return &Judge{scanner: c.Scanner, policy: c.Policy, keeper: c.Keeper, composer: c.Composer, log: c.Log, now: c.Now, escalation: newEscalation(), counted: &judged{}}, nil
+}
+
+// Successor returns a judge that differs from j in its scanner and its policy (nil: DefaultPolicy). Both count together, and
+// share what they remember of mails that were refused: whichever is asked, Counters speaks of the mails of both.
+//
+// Errors: s is nil.
+func (j *Judge) Successor(s *Scanner, p Policy) (*Judge, error) {
+	if s == nil {
+		return nil, errors.New("a judge needs a scanner")
+	}
+	if p == nil {
+		p = DefaultPolicy()
+	}
+	next := *j
+	next.scanner, next.policy = s, p
+	return &next, nil
 }
 
 // Judge returns what the relay is to do with mail, which it borrows until it returns. complete says that mail holds all of
@@ -133,8 +154,9 @@ func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool
 			r.Verdict.withError(err)
 		}
 	}
-	j.classes[r.Verdict.Class].Add(1)
-	j.actions[r.Action].Add(1)
+	j.counted.classes[r.Verdict.Class].Add(1)
+	j.counted.actions[r.Action].Add(1)
+	j.counted.rulings.add(RulingKind{Protocol: o.Protocol, Class: r.Verdict.Class, Action: r.Action})
 	j.record(o, r, cause)
 	return r
 }
@@ -156,7 +178,7 @@ func (j *Judge) replace(ctx context.Context, r *Ruling, o Origin, cause Cause, m
 	item := Item{Time: j.now(), Origin: o, Verdict: r.Verdict, Cause: cause, Summary: Summarize(mail.Reader())}
 	id, err := j.keeper.Keep(ctx, item, mail.Reader())
 	if err != nil {
-		j.quarantineFailures.Add(1)
+		j.counted.quarantineFailures.Add(1)
 		j.log.Error("quarantine failed, the mail stays on the server", "client", o.Client.String(), "server", o.Server.String(), "size", mail.Size(), "error", err)
 		return fmt.Errorf("quarantine: %w", err)
 	}
@@ -208,15 +230,16 @@ func (j *Judge) record(o Origin, r Ruling, cause Cause) {
 
 // Counters returns the counters as they stand.
 func (j *Judge) Counters() Counters {
+	c := j.counted
 	return Counters{
-		Clean:              j.classes[Clean].Load(),
-		Infected:           j.classes[Infected].Load(),
-		Unscannable:        j.classes[Unscannable].Load(),
-		Delivered:          j.actions[Deliver].Load(),
-		Tagged:             j.actions[Tag].Load(),
-		Replaced:           j.actions[Replace].Load(),
-		Retried:            j.actions[Retry].Load(),
-		QuarantineFailures: j.quarantineFailures.Load(),
+		Clean:              c.classes[Clean].Load(),
+		Infected:           c.classes[Infected].Load(),
+		Unscannable:        c.classes[Unscannable].Load(),
+		Delivered:          c.actions[Deliver].Load(),
+		Tagged:             c.actions[Tag].Load(),
+		Replaced:           c.actions[Replace].Load(),
+		Retried:            c.actions[Retry].Load(),
+		QuarantineFailures: c.quarantineFailures.Load(),
 	}
 }
 

@@ -34,8 +34,9 @@ type lines struct {
 	again   bool     // the current piece is to be delivered once more
 }
 
-func newLines(r io.Reader) *lines {
-	return &lines{r: bufio.NewReaderSize(r, lineBuffer)}
+// newLines returns the lines of r, which holds about size octets: most contents are small, and need no large buffer.
+func newLines(r io.Reader, size int64) *lines {
+	return &lines{r: bufio.NewReaderSize(r, int(min(size+1, lineBuffer)))}
 }
 
 // next returns the next piece of text, line end included, and whether it begins a line. When the text ends instead, ok is

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 )
@@ -82,7 +81,7 @@ func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict
 // digest returns the SHA-256 of a content.
 func (x *examination) digest(content *Buffer) (sum [sha256.Size]byte, err error) {
 	h := sha256.New()
-	if _, err := io.Copy(h, content.Reader()); err != nil {
+	if _, err := content.WriteTo(h); err != nil {
 		return sum, fmt.Errorf("reading back a spooled message: %w", err)
 	}
 	h.Sum(sum[:0])

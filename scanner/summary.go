@@ -29,7 +29,7 @@ type Summary struct {
 
 // Summarize reads the header of a mail. It never fails: what cannot be read is empty. Of each field the first counts.
 func Summarize(r io.Reader) Summary {
-	h, _, _, _ := readHeader(newLines(r), []string{"from", "to", "subject", "date", "message-id"})
+	h, _, _, _ := readHeader(newLines(r, lineBuffer), []string{"from", "to", "subject", "date", "message-id"})
 	s := Summary{
 		From:      Printable(decodeWords(h.get("from")), maxShown),
 		Subject:   Printable(decodeWords(h.get("subject")), maxShown),

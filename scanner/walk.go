@@ -25,7 +25,7 @@ var errStop = errors.New("scanner: examination stopped")
 //
 // Errors: errStop; those of the content's reader.
 func walkMessage(exam *examination, content *Buffer, path string, depth int) error {
-	w := walk{lines: newLines(content.Reader()), exam: exam}
+	w := walk{lines: newLines(content.Reader(), content.Size()), exam: exam}
 	_, err := w.entity(entity{path: path, depth: depth, root: true, kind: "text/plain"})
 	return err
 }

@@ -8,6 +8,7 @@ type counters struct {
 	parked, dialled, refused, silent, unreachable atomic.Uint64
 	cookie, unclaimed, notReady, refusedDraining  atomic.Uint64
 	tableFull, malformed, acceptErrors, linkDrops atomic.Uint64
+	icmpErrors, icmpIgnored                       atomic.Uint64
 }
 
 // Counters say what became of intercepted flows since the start, but for Active and Endpoints, which are as of now.
@@ -28,6 +29,8 @@ type Counters struct {
 	Malformed       uint64 // punted frames without a whole TCP header
 	AcceptErrors    uint64 // connections that ended before they could be served
 	LinkDrops       uint64 // frames of ours that the device did not take or whose client's MAC was not known
+	ICMPErrors      uint64 // ICMP errors about segments in flight, which TCP heeds
+	ICMPIgnored     uint64 // ICMP errors that quote nothing in flight or tell of an MTU no path has
 }
 
 // Counters returns the counters as they are now.
@@ -50,5 +53,7 @@ func (s *Stack) Counters() Counters {
 		Malformed:       c.malformed.Load(),
 		AcceptErrors:    c.acceptErrors.Load(),
 		LinkDrops:       c.linkDrops.Load(),
+		ICMPErrors:      c.icmpErrors.Load(),
+		ICMPIgnored:     c.icmpIgnored.Load(),
 	}
 }

@@ -4,9 +4,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -32,16 +36,32 @@ type DeviceConfig struct {
 	MTU     int              // octets; 0: 1500
 	Queues  int              // 0: one per CPU, at most 8
 	Offload Offload
+	Log     *slog.Logger // of what happens to it; nil: slog.Default()
 }
 
 // Device is an open TAP interface. Its queues are read and written concurrently; Close ends every read with os.ErrClosed.
+// Run keeps it at work.
 type Device struct {
-	name    string
-	mac     net.HardwareAddr
-	mtu     int
+	cfg     DeviceConfig // with its defaults
 	offload bool
 	queues  []*Queue
 	lock    *net.UnixListener
+	opening opening // how it was opened, and is again
+
+	lost      chan struct{} // a queue found its interface gone
+	closed    chan struct{} // closed by Close
+	closeOnce sync.Once
+
+	// What Run knows.
+	index  int  // of the interface; 0: gone
+	bridge int  // index of the bridge it is a port of, or was; 0: none
+	fresh  bool // the interface was opened again, and is still to be made what it was
+
+	stateMu  sync.Mutex
+	state    DeviceState // guarded by stateMu
+	stateErr error       // guarded by stateMu
+
+	lostCount, reopened, reopenFailed, rejoined atomic.Uint64
 }
 
 // StableMAC returns a locally administered unicast address that is always the same for this machine and interface name,
@@ -64,6 +84,62 @@ func StableMAC(name string) net.HardwareAddr {
 // Errors: ErrBusy when another process has it open; unix.EPERM without the right to; otherwise what was wrong and how to
 // mend it.
 func OpenDevice(cfg DeviceConfig) (_ *Device, err error) {
+	cfg = cfg.withDefaults()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("opening device %s: %w", cfg.Name, err)
+		}
+	}()
+	if err := checkName(cfg.Name); err != nil {
+		return nil, err
+	}
+	bridge, err := cfg.findBridge()
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockDevice(cfg.Name)
+	if err != nil {
+		return nil, err
+	}
+	d := &Device{cfg: cfg, lock: lock, lost: make(chan struct{}, 1), closed: make(chan struct{}), state: DeviceUp}
+	defer func() {
+		if err != nil {
+			d.Close()
+		}
+	}()
+
+	found, err := findTAP(cfg.Name)
+	switch {
+	case err != nil:
+		return nil, err
+	case found.inUse:
+		return nil, ErrBusy
+	case found.exists && !found.multiQueue:
+		cfg.Queues = 1 // the kernel refuses a second queue, and the multi-queue flag with it
+	}
+	if err := d.openQueues(cfg, found); err != nil {
+		return nil, err
+	}
+	if err := d.linkConfig().apply(bridge); err != nil {
+		return nil, err
+	}
+	link, err := netlink.LinkByName(cfg.Name)
+	if err != nil {
+		return nil, fmt.Errorf("finding the interface just opened: %w", err)
+	}
+	d.index = link.Attrs().Index
+	if bridge != nil {
+		d.bridge = bridge.Attrs().Index
+	}
+	return d, nil
+}
+
+func (d *Device) linkConfig() linkConfig {
+	return linkConfig{name: d.cfg.Name, mac: d.cfg.MAC, mtu: d.cfg.MTU}
+}
+
+// withDefaults returns cfg with its zero fields filled in.
+func (cfg DeviceConfig) withDefaults() DeviceConfig {
 	if cfg.MTU == 0 {
 		cfg.MTU = 1500
 	}
@@ -74,101 +150,60 @@ func OpenDevice(cfg DeviceConfig) (_ *Device, err error) {
 		cfg.Queues = runtime.NumCPU()
 	}
 	cfg.Queues = min(cfg.Queues, maxQueues)
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("opening device %s: %w", cfg.Name, err)
-		}
-	}()
-
-	if cfg.Name == "" || len(cfg.Name) >= unix.IFNAMSIZ {
-		return nil, fmt.Errorf("the name must have 1 to %d characters", unix.IFNAMSIZ-1)
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
 	}
-	var bridge netlink.Link
-	if cfg.Bridge != "" {
-		if bridge, err = findBridge(cfg.Bridge); err != nil {
-			return nil, err
-		}
-	}
-	lock, err := lockDevice(cfg.Name)
-	if err != nil {
-		return nil, err
-	}
-	d := &Device{name: cfg.Name, mac: cfg.MAC, mtu: cfg.MTU, lock: lock}
-	defer func() {
-		if err != nil {
-			d.Close()
-		}
-	}()
-
-	found, err := findTAP(cfg.Name)
-	if err != nil {
-		return nil, err
-	}
-	if found.exists && !found.multiQueue {
-		cfg.Queues = 1 // the kernel refuses a second queue, and the multi-queue flag with it
-	}
-	if err := d.openQueues(cfg, found); err != nil {
-		return nil, err
-	}
-	if err := d.configureLink(bridge); err != nil {
-		return nil, err
-	}
-	return d, nil
+	return cfg
 }
 
-// openQueues opens cfg.Queues queues in the way cfg.Offload asks for.
-func (d *Device) openQueues(cfg DeviceConfig, found tap) error {
-	multiQueue := !found.exists || found.multiQueue
-	if cfg.Offload != OffloadOff {
-		err := d.openEach(cfg.Queues, func() (*Queue, error) { return openOffloadQueue(cfg.Name, multiQueue) })
-		if err == nil {
-			d.offload = true
-			return nil
-		}
-		if cfg.Offload == OffloadOn || !errors.Is(err, errOffloadRefused) {
-			return err
-		}
+// findBridge looks for the bridge to join; without one it returns nil.
+func (cfg DeviceConfig) findBridge() (netlink.Link, error) {
+	if cfg.Bridge == "" {
+		return nil, nil
 	}
-	return d.openEach(cfg.Queues, func() (*Queue, error) { return openPlainQueue(cfg.Name, multiQueue, found.persistent) })
+	return findBridge(cfg.Bridge)
 }
 
-// openEach opens n queues with open, or none.
-func (d *Device) openEach(n int, open func() (*Queue, error)) error {
-	for range n {
-		q, err := open()
-		if err != nil {
-			for _, q := range d.queues {
-				q.close()
-			}
-			d.queues = nil
-			return explain(err)
-		}
-		d.queues = append(d.queues, q)
+func checkName(name string) error {
+	if name == "" || len(name) >= unix.IFNAMSIZ || strings.ContainsAny(name, "%/: \t\n") { // the kernel takes tap%d for a pattern
+		return fmt.Errorf("the name must have 1 to %d characters, none of them %%, /, : or blank", unix.IFNAMSIZ-1)
 	}
 	return nil
 }
 
-// explain adds to an error of the kernel what a person can do about it.
-func explain(err error) error {
-	switch {
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("%w: run as root, or as the owner of a persistent TAP", err)
-	case errors.Is(err, unix.EBUSY):
-		return fmt.Errorf("%w (%w)", ErrBusy, err)
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV):
-		return fmt.Errorf("%w: the kernel's tun driver is missing: modprobe tun", err)
+// openQueues opens cfg.Queues queues in the way cfg.Offload asks for.
+func (d *Device) openQueues(cfg DeviceConfig, found tap) error {
+	o := opening{name: cfg.Name, multiQueue: !found.exists || found.multiQueue, persistent: found.persistent, offload: cfg.Offload != OffloadOff}
+	if !found.exists {
+		user := self()
+		o.owner = &user
 	}
-	return err
+	files, err := o.openAll(cfg.Queues)
+	if cfg.Offload == OffloadAuto && errors.Is(err, errOffloadRefused) {
+		o.offload = false
+		files, err = o.openAll(cfg.Queues)
+	}
+	if err != nil {
+		return err
+	}
+	d.offload, d.opening = o.offload, o
+	if found.exists {
+		d.opening.owner = &found.owner
+	}
+	for _, f := range files {
+		d.queues = append(d.queues, newQueue(f, d.offload, d.lost))
+	}
+	return nil
 }
 
 // Name returns the interface's name.
-func (d *Device) Name() string { return d.name }
+func (d *Device) Name() string { return d.cfg.Name }
 
-// MAC returns the gateway's own address, which is not the interface's: see configureLink.
-func (d *Device) MAC() net.HardwareAddr { return d.mac }
+// MAC returns the gateway's own address, which is not the interface's: see linkConfig.changes.
+func (d *Device) MAC() net.HardwareAddr { return d.cfg.MAC }
 
 // MTU returns the largest packet in octets, Ethernet header not counted.
-func (d *Device) MTU() int { return d.mtu }
+func (d *Device) MTU() int { return d.cfg.MTU }
 
 // Offload says whether frames carry a virtio-net header with checksum and segmentation offload.
 func (d *Device) Offload() bool { return d.offload }
@@ -176,12 +211,15 @@ func (d *Device) Offload() bool { return d.offload }
 // Queues returns the device's queues. They belong to the device.
 func (d *Device) Queues() []*Queue { return d.queues }
 
-// Close ends every read with os.ErrClosed and gives the interface back.
+// Close ends Run, and every read with os.ErrClosed, and gives the interface back. A second call does nothing.
 func (d *Device) Close() error {
 	var errs []error
-	for _, q := range d.queues {
-		errs = append(errs, q.close())
-	}
-	errs = append(errs, d.lock.Close())
+	d.closeOnce.Do(func() {
+		close(d.closed)
+		for _, q := range d.queues {
+			errs = append(errs, q.close())
+		}
+		errs = append(errs, d.lock.Close())
+	})
 	return errors.Join(errs...)
 }

@@ -269,30 +269,14 @@ func TestDeviceErrors(t *testing.T) {
 
 func TestDeviceNeedsRights(t *testing.T) {
 	inNamespace(t)
-	here, err := netns.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer here.Close()
-	done := make(chan error)
-	go func() { // capabilities are a thread's own: this one is never unlocked and ends with the goroutine
-		runtime.LockOSThread()
-		done <- func() error {
-			if err := netns.Set(here); err != nil {
-				return err
-			}
-			var none [2]unix.CapUserData
-			if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
-				return err
-			}
-			d, err := stack.OpenDevice(stack.DeviceConfig{Name: "mirror0"})
-			if err == nil {
-				d.Close()
-			}
-			return err
-		}()
-	}()
-	if err := <-done; !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "run as root") {
+	err := as(t, 0)(func() error {
+		d, err := stack.OpenDevice(stack.DeviceConfig{Name: "mirror0"})
+		if err == nil {
+			d.Close()
+		}
+		return err
+	})
+	if !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "run as root") {
 		t.Errorf("%v", err)
 	}
 }

@@ -27,7 +27,7 @@
 // Frames handed to DeliverOwn, DeliverIntercept and WriteFrames are borrowed until the call returns. A Flow's connections
 // belong to the Handler until ServeFlow returns; Run then closes what it left open. Run ends when its context does: new
 // flows are refused from then on, running ones get Config.Drain to end, and what is left is reset. The Device outlives the
-// Stack, so that forwarding goes on to the last moment; closing it ends the loops that read its queues.
+// Stack, so that forwarding goes on to the last moment; closing it ends the loops that read its queues, and Device.Run.
 //
 // tcpip.Error becomes error in this package and nowhere else.
 //
@@ -44,4 +44,12 @@
 //   - 2026-11 "TAP busy" is an abstract unix socket named after the device: it is bound to the network namespace as the
 //     device is, and vanishes with the process however that ends. A lock file would need a folder, a name for the
 //     namespace, and sweeping up.
+//   - 2026-11 Device.Run opens a deleted interface again and joins a recreated bridge, but leaves an interface down that
+//     somebody set down, and out of a bridge that somebody took it out of: the administrator's word is the last. Queues keep
+//     their identity and get another file, so that nobody above has to know.
+//   - 2026-11 An ICMP error reaches netstack only when the sequence number it quotes lies within what its flow lately sent
+//     (RFC 5927) and it tells of 552 octets or more, 1,280 in IPv6: netstack itself believes any. What was sent is noted
+//     in a table of fixed size without locks; exact bounds of what is in flight would take a look into netstack's
+//     endpoints, which it does not offer. Reversed by: a netstack that checks for itself.
+//   - 2026-11 Neighbour advertisements get their R flag on the way out, since netstack ties it to forwarding, which stays off.
 package stack

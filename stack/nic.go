@@ -38,6 +38,7 @@ type nic struct {
 	offload    bool
 	neighbours Neighbours // nil on the NIC own
 	writers    []FrameWriter
+	sent       *sentSegments
 	drops      *atomic.Uint64
 	frames     sync.Pool // of *[]byte, each for the largest frame
 
@@ -51,8 +52,8 @@ var (
 )
 
 // newNIC returns a NIC's link endpoint; neighbours is nil for the NIC own.
-func newNIC(cfg Config, neighbours Neighbours, drops *atomic.Uint64) *nic {
-	n := &nic{mac: tcpip.LinkAddress(cfg.MAC), offload: cfg.Offload, neighbours: neighbours, writers: cfg.Writers, drops: drops}
+func newNIC(cfg Config, neighbours Neighbours, sent *sentSegments, drops *atomic.Uint64) *nic {
+	n := &nic{mac: tcpip.LinkAddress(cfg.MAC), offload: cfg.Offload, neighbours: neighbours, writers: cfg.Writers, sent: sent, drops: drops}
 	n.mtu.Store(uint32(cfg.MTU))
 	n.frames.New = func() any {
 		b := make([]byte, VNetHeaderLen+header.EthernetMinimumSize+gsoMaxSize)
@@ -135,7 +136,9 @@ func (n *nic) encode(pkt *netstack.PacketBuffer, buf []byte) ([]byte, bool) {
 		}
 		frame = append(frame, view...)
 	}
+	n.sent.note(frame)
 	if n.neighbours == nil {
+		markRouter(frame)
 		return frame, true
 	}
 	dst, ok := tcpDestination(frame)

@@ -5,30 +5,25 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
-
-	"github.com/songgao/water"
-	"golang.org/x/sys/unix"
 )
 
 // VNetHeaderLen is the length of the virtio_net_hdr (linux/virtio_net.h) before each frame.
 const VNetHeaderLen = 10
 
-// errOffloadRefused wraps what the kernel said to the virtio header or the offload flags, as against the device itself.
-var errOffloadRefused = errors.New("the kernel refuses offload on it")
-
-// Flags of TUNSETOFFLOAD (linux/if_tun.h) that x/sys does not name.
-const (
-	tunFlagUSO4 = 0x20
-	tunFlagUSO6 = 0x40
-)
-
-// Queue is one queue of a Device. One goroutine reads it; any number write.
+// Queue is one queue of a Device. One goroutine reads it; any number write. It outlives the interface: when that is deleted,
+// Device.Run gives it the file of the next one.
 type Queue struct {
-	file *os.File
-	raw  syscall.RawConn
-	skip int // octets of a frame's virtio header that the device does not see: none with offload, all when plain
+	skip int           // octets of a frame's virtio header that the device does not see: none with offload, all when plain
+	lost chan struct{} // wakes Device.Run; holds one
+
+	file atomic.Pointer[tapFile] // nil while there is none; replaced under mu
+
+	mu      sync.Mutex
+	closed  bool       // guarded by mu
+	changed *sync.Cond // file or closed
 
 	// The reader's call in progress. The closure is made once, so that reading allocates nothing.
 	readFunc  func(fd uintptr) bool
@@ -48,113 +43,91 @@ type writeCall struct {
 	run    func(fd uintptr)
 }
 
-// newQueue wraps an open TAP file in non-blocking mode, which it keeps.
-func newQueue(file *os.File, skip int) (*Queue, error) {
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return nil, fmt.Errorf("preparing a queue: %w", err)
+// newQueue returns the queue of an open file, which it keeps. It sends to lost when it finds the interface gone.
+func newQueue(f *tapFile, offload bool, lost chan struct{}) *Queue {
+	q := &Queue{lost: lost}
+	if !offload {
+		q.skip = VNetHeaderLen
 	}
-	q := &Queue{file: file, raw: raw, skip: skip}
+	q.file.Store(f)
+	q.changed = sync.NewCond(&q.mu)
 	q.readFunc = q.readReady
 	q.writes.New = func() any {
 		w := &writeCall{}
 		w.run = func(fd uintptr) { q.writeAll(fd, w) }
 		return w
 	}
-	return q, nil
-}
-
-// openOffloadQueue opens a queue with a virtio-net header. Flags, header size and offloads survive on a persistent TAP
-// whoever opened it before, so each is set every time, on every queue.
-func openOffloadQueue(name string, multiQueue bool) (_ *Queue, err error) {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: "/dev/net/tun", Err: err}
-	}
-	defer func() {
-		if err != nil {
-			unix.Close(fd)
-		}
-	}()
-	ifr, err := unix.NewIfreq(name)
-	if err != nil {
-		return nil, err
-	}
-	flags := uint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
-	if multiQueue {
-		flags |= unix.IFF_MULTI_QUEUE
-	}
-	ifr.SetUint16(flags)
-	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
-		if errors.Is(err, unix.EINVAL) {
-			return nil, fmt.Errorf("%w: TUNSETIFF with flags %#x: %w", errOffloadRefused, flags, err)
-		}
-		return nil, fmt.Errorf("TUNSETIFF: %w", err)
-	}
-	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, VNetHeaderLen); err != nil {
-		return nil, fmt.Errorf("%w: TUNSETVNETHDRSZ: %w", errOffloadRefused, err)
-	}
-	const tso = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6 | unix.TUN_F_TSO_ECN
-	err = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, tso|tunFlagUSO4|tunFlagUSO6)
-	if errors.Is(err, unix.EINVAL) { // USO came with Linux 6.2
-		err = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, tso)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: TUNSETOFFLOAD: %w", errOffloadRefused, err)
-	}
-	return newQueue(os.NewFile(uintptr(fd), name), 0)
-}
-
-// openPlainQueue opens a queue without a virtio-net header and turns every offload off, those of an earlier user too.
-// persistent must be what the TAP is: water sets that flag on every open.
-func openPlainQueue(name string, multiQueue, persistent bool) (_ *Queue, err error) {
-	ifce, err := water.New(water.Config{
-		DeviceType:             water.TAP,
-		PlatformSpecificParams: water.PlatformSpecificParams{Name: name, Persist: persistent, MultiQueue: multiQueue},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("TUNSETIFF: %w", err)
-	}
-	file, ok := ifce.ReadWriteCloser.(*os.File)
-	if !ok {
-		ifce.Close()
-		return nil, fmt.Errorf("water gave a %T in place of a file", ifce.ReadWriteCloser)
-	}
-	q, err := newQueue(file, VNetHeaderLen)
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	var offErr error
-	if err := q.raw.Control(func(fd uintptr) { offErr = unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, 0) }); err != nil {
-		offErr = err
-	}
-	if offErr != nil {
-		file.Close()
-		return nil, fmt.Errorf("TUNSETOFFLOAD 0: %w", offErr)
-	}
-	return q, nil
+	return q
 }
 
 // ReadFrames waits for a frame, then takes what else is ready, at most len(bufs), and returns how many: bufs[i] holds a
 // virtio_net_hdr (all zero on a plain device) and an Ethernet frame of sizes[i] octets together. A frame larger than its
-// buffer is cut. It allocates nothing.
+// buffer is cut. While the interface is gone it waits for the next one. It allocates nothing.
 //
 // Errors: os.ErrClosed after Close; others are the kernel's and may pass.
 func (q *Queue) ReadFrames(bufs [][]byte, sizes []int) (int, error) {
-	q.readBufs, q.readSizes, q.readCount, q.readErr = bufs, sizes, 0, nil
-	err := q.raw.Read(q.readFunc)
-	n := q.readCount
-	q.readBufs, q.readSizes = nil, nil
-	switch {
-	case n > 0:
-		return n, nil
-	case err != nil:
-		return 0, os.ErrClosed // all that the poller itself can say
-	case q.readErr != nil:
-		return 0, fmt.Errorf("reading frames: %w", q.readErr)
+	for {
+		f := q.file.Load()
+		if f == nil {
+			if !q.await(f) {
+				return 0, os.ErrClosed
+			}
+			continue
+		}
+		q.readBufs, q.readSizes, q.readCount, q.readErr = bufs, sizes, 0, nil
+		err := f.raw.Read(q.readFunc)
+		n := q.readCount
+		q.readBufs, q.readSizes = nil, nil
+		switch {
+		case n > 0:
+			return n, nil
+		case err == nil && q.readErr == nil:
+			return 0, nil
+		case err == nil && !isGone(q.readErr):
+			return 0, fmt.Errorf("reading frames: %w", q.readErr)
+		case err == nil:
+			q.report(f)
+		} // else the file was closed, which is all that the poller itself can say
+		if !q.await(f) {
+			return 0, os.ErrClosed
+		}
 	}
-	return 0, nil
+}
+
+// isGone says whether err tells that the file's interface is no more.
+func isGone(err error) bool {
+	return errors.Is(err, syscall.EBADFD) || errors.Is(err, syscall.ENODEV)
+}
+
+// report tells Device.Run that f is of no more use.
+func (q *Queue) report(f *tapFile) {
+	f.gone.Store(true)
+	select {
+	case q.lost <- struct{}{}:
+	default: // it has been told and has not looked yet
+	}
+}
+
+// await waits until the queue has another file than old. It reports false when the queue is closed.
+func (q *Queue) await(old *tapFile) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.closed && (q.file.Load() == nil || q.file.Load() == old) {
+		q.changed.Wait()
+	}
+	return !q.closed
+}
+
+// swap closes the queue's file and gives it f, which it keeps; nil has it wait for another.
+func (q *Queue) swap(f *tapFile) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		f.close()
+		return
+	}
+	q.file.Swap(f).close()
+	q.changed.Broadcast()
 }
 
 // readReady reads until nothing is left or the buffers are full. It reports false to be called again when there is
@@ -181,24 +154,42 @@ func (q *Queue) readReady(fd uintptr) bool {
 	return true
 }
 
+// errGone is what writers get while there is no interface.
+var errGone = errors.New("the interface is gone")
+
 // WriteFrames sends frames, each a virtio_net_hdr (ignored on a plain device) and an Ethernet frame, and returns how many
 // the device took. A frame it refuses does not keep it from the rest; the error is the first one's. It borrows the frames and
 // allocates nothing.
 //
-// Errors: os.ErrClosed after Close; unix.EAGAIN when the device had no room; others are the kernel's and may pass.
+// Errors: os.ErrClosed after Close; unix.EAGAIN when the device had no room, unix.EIO while the interface is down; others
+// are the kernel's and may pass.
 func (q *Queue) WriteFrames(frames [][]byte) (int, error) {
+	f := q.file.Load()
+	if f == nil {
+		return 0, q.whyNone()
+	}
 	w := q.writes.Get().(*writeCall)
 	w.frames, w.count, w.err = frames, 0, nil
-	err := q.raw.Control(w.run)
+	err := f.raw.Control(w.run)
 	n := w.count
-	if err != nil {
-		err = os.ErrClosed // all that the poller itself can say
+	if err != nil { // the file was closed, which is all that the poller itself can say
+		err = q.whyNone()
 	} else {
 		err = w.err
 	}
 	w.frames = nil
 	q.writes.Put(w)
 	return n, err
+}
+
+// whyNone returns the error of a write that met no open file.
+func (q *Queue) whyNone() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return os.ErrClosed
+	}
+	return errGone
 }
 
 // writeAll is the body of w.run.
@@ -219,4 +210,13 @@ func (q *Queue) writeAll(fd uintptr, w *writeCall) {
 }
 
 // close gives the queue back; a reader gets os.ErrClosed.
-func (q *Queue) close() error { return q.file.Close() }
+func (q *Queue) close() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil
+	}
+	q.closed = true
+	q.changed.Broadcast()
+	return q.file.Swap(nil).close()
+}

@@ -32,58 +32,20 @@ func (s segment) isSYN() bool {
 	return s.tcp.Flags()&(header.TCPFlagSyn|header.TCPFlagAck|header.TCPFlagRst) == header.TCPFlagSyn
 }
 
-// maxExtensionHeaders bounds the IPv6 extension headers parseSegment walks, as the forwarder does.
-const maxExtensionHeaders = 8
-
 // parseSegment finds the TCP header in a frame with its virtio header. It reports false for any frame that has none, or
 // not all of it.
 func parseSegment(frame []byte) (segment, bool) {
-	const start = VNetHeaderLen + header.EthernetMinimumSize
-	if len(frame) < start+header.IPv4MinimumSize {
+	p, ok := parseFrame(frame)
+	if !ok || p.protocol != uint8(header.TCPProtocolNumber) || len(p.payload) < header.TCPMinimumSize {
 		return segment{}, false
 	}
-	packet := frame[start:]
-	var src, dst netip.Addr
-	var transport []byte
-	switch packet[0] >> 4 {
-	case 4:
-		ip := header.IPv4(packet)
-		headerLen := int(ip.HeaderLength())
-		if headerLen < header.IPv4MinimumSize || headerLen > len(packet) || ip.Protocol() != uint8(header.TCPProtocolNumber) {
-			return segment{}, false
-		}
-		src, dst = netip.AddrFrom4([4]byte(packet[12:16])), netip.AddrFrom4([4]byte(packet[16:20]))
-		transport = packet[headerLen:]
-	case 6:
-		if len(packet) < header.IPv6MinimumSize {
-			return segment{}, false
-		}
-		src, dst = netip.AddrFrom16([16]byte(packet[8:24])), netip.AddrFrom16([16]byte(packet[24:40]))
-		next, rest := packet[6], packet[header.IPv6MinimumSize:]
-		for range maxExtensionHeaders {
-			if next != uint8(header.IPv6HopByHopOptionsExtHdrIdentifier) && next != uint8(header.IPv6RoutingExtHdrIdentifier) && next != uint8(header.IPv6DestinationOptionsExtHdrIdentifier) {
-				break
-			}
-			if len(rest) < 2 || len(rest) < (int(rest[1])+1)*8 {
-				return segment{}, false
-			}
-			next, rest = rest[0], rest[(int(rest[1])+1)*8:]
-		}
-		if next != uint8(header.TCPProtocolNumber) {
-			return segment{}, false
-		}
-		transport = rest
-	default:
-		return segment{}, false
-	}
-	if len(transport) < header.TCPMinimumSize {
-		return segment{}, false
-	}
-	tcp := header.TCP(transport)
-	return segment{
-		key: flowKey{client: netip.AddrPortFrom(src, tcp.SourcePort()), server: netip.AddrPortFrom(dst, tcp.DestinationPort())},
-		tcp: tcp,
-	}, true
+	return segment{key: keyOf(p), tcp: header.TCP(p.payload)}, true
+}
+
+// keyOf returns the 4-tuple of a packet with a TCP header, its sender as the client. The ports are there.
+func keyOf(p packet) flowKey {
+	tcp := header.TCP(p.payload)
+	return flowKey{client: netip.AddrPortFrom(p.src, tcp.SourcePort()), server: netip.AddrPortFrom(p.dst, tcp.DestinationPort())}
 }
 
 // refuse answers a parked SYN as its server would have, had it been asked directly: with a RST (RFC 9293 section 3.5.2).
@@ -92,7 +54,7 @@ func (s *Stack) refuse(syn []byte) {
 	if !ok {
 		return
 	}
-	const start = VNetHeaderLen + header.EthernetMinimumSize
+	const start = frameStart
 	client, server := seg.key.client, seg.key.server
 	ipLen := header.IPv4MinimumSize
 	if client.Addr().Is6() {

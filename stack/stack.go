@@ -48,7 +48,8 @@ type Config struct {
 	Offload    bool             // the writers take super-frames and unfinished checksums
 	Writers    []FrameWriter    // a flow always leaves by the same one
 	Addresses  []netip.Prefix   // the gateway's own, with the prefix that is on the link
-	Routers    []netip.Addr     // default router, at most one per family
+	Routers    []netip.Addr     // default routers; of each family the first is used until SetRouters
+	Routes     []Route          // exceptions to Routers
 	Ports      []uint16         // TCP ports of intercepted servers
 	Neighbours Neighbours
 	Handler    Handler
@@ -81,6 +82,7 @@ type Stack struct {
 	own       *nic
 	intercept *nic
 	flows     flowTable
+	sent      *sentSegments
 	counters  counters
 	admission atomic.Int32
 
@@ -115,11 +117,11 @@ func New(cfg Config) (*Stack, error) {
 		cfg.Drain = defaultDrain
 	}
 
-	s := &Stack{cfg: cfg}
+	s := &Stack{cfg: cfg, sent: newSentSegments()}
 	s.dialing, s.stopDialing = context.WithCancel(context.Background())
 	s.flows.init()
-	s.own = newNIC(cfg, nil, &s.counters.linkDrops)
-	s.intercept = newNIC(cfg, cfg.Neighbours, &s.counters.linkDrops)
+	s.own = newNIC(cfg, nil, s.sent, &s.counters.linkDrops)
+	s.intercept = newNIC(cfg, cfg.Neighbours, s.sent, &s.counters.linkDrops)
 	dad := netstack.DADConfigurations{DupAddrDetectTransmits: dadTransmits, RetransmitTimer: dadInterval}
 	s.ns = netstack.New(netstack.Options{
 		NetworkProtocols: []netstack.NetworkProtocolFactory{
@@ -162,27 +164,8 @@ func (s *Stack) setUp() error {
 	if err := s.ns.SetSpoofing(interceptNIC, true); err != nil {
 		return fmt.Errorf("NIC intercept: spoofing: %w", asError(err))
 	}
-	s.ns.SetRouteTable(s.routes())
+	s.ns.SetRouteTable(s.routes(s.cfg.Routers))
 	return nil
-}
-
-// routes returns the route table: the link, the routers, and on the NIC intercept everything.
-func (s *Stack) routes() []tcpip.Route {
-	var table []tcpip.Route
-	for _, p := range s.cfg.Addresses {
-		table = append(table, tcpip.Route{Destination: subnet(p.Masked()), NIC: ownNIC})
-	}
-	for _, r := range s.cfg.Routers {
-		everywhere := header.IPv4EmptySubnet
-		if r.Is6() {
-			everywhere = header.IPv6EmptySubnet
-		}
-		table = append(table, tcpip.Route{Destination: everywhere, Gateway: address(r), NIC: ownNIC})
-	}
-	return append(table,
-		tcpip.Route{Destination: header.IPv4EmptySubnet, NIC: interceptNIC},
-		tcpip.Route{Destination: header.IPv6EmptySubnet, NIC: interceptNIC},
-	)
 }
 
 // Claim makes sure that nobody else has the gateway's addresses and takes them: from then on they answer. It also opens the
@@ -306,18 +289,36 @@ func (s *Stack) drain() {
 	}
 }
 
-// DeliverOwn takes frames for the gateway itself, which it copies.
+// DeliverOwn takes frames for the gateway itself, which it copies. ICMP errors about its connections to servers go no further
+// unless they quote what may be in flight.
 func (s *Stack) DeliverOwn(frames [][]byte) {
 	for _, frame := range frames {
+		switch s.judgeICMP(frame) {
+		case forgedICMPError:
+			s.counters.icmpIgnored.Add(1)
+			continue
+		case goodICMPError:
+			s.counters.icmpErrors.Add(1)
+		case notICMPError:
+		}
 		s.own.deliver(frame)
 	}
 }
 
-// DeliverIntercept takes TCP segments from clients to intercepted servers, which it copies.
+// DeliverIntercept takes TCP segments from clients to intercepted servers, and ICMP errors about segments in the servers'
+// names, such as from a router between us and the client. It copies both.
 func (s *Stack) DeliverIntercept(frames [][]byte) {
 	for _, frame := range frames {
-		if !s.park(frame) {
+		switch s.judgeICMP(frame) {
+		case forgedICMPError:
+			s.counters.icmpIgnored.Add(1)
+		case goodICMPError:
+			s.counters.icmpErrors.Add(1)
 			s.intercept.deliver(frame)
+		case notICMPError:
+			if !s.park(frame) {
+				s.intercept.deliver(frame)
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@
 //
 //   - app.go: the command tree; usage.go: what makes a command line wrong; one file for each command.
 //   - serve.go: the life of a running gateway, from the control socket to the last drained session.
+//   - confinement.go: what a running gateway can still reach; mirrorgw/confine sees to it. device.go: what root does for it once.
 //   - mirrorgw/config reads the configuration, mirrorgw/control answers `status`.
 //
 // It knows how rooms are plugged together and nothing of how they work.
@@ -28,4 +29,10 @@
 //   - 2026: `scan`, interrupted, waits for nothing: neither a read of standard input nor an engine at work can be called off.
 //     Both end with the process.
 //   - 2026: a malformed quarantine ID is an unknown one, exit 1: whoever mistypes one wants to hear that there is no such mail.
+//   - 2026: `run` confines itself when everything is open and before the first frame is looked at, as root too. What is read
+//     again by a reload is reached by its folder, not by its file, since files are replaced and Landlock's rules are for inodes;
+//     folders at the top of the file system are not opened for that. What did not lie within reach at the start takes a restart.
+//   - 2026: `device up` makes what is missing and gives it to the service user; what is there already and belongs to somebody else
+//     it names, with the command that mends it, and leaves alone. /dev/net/tun is opened to the user's group where only root
+//     may open it: udev's rule would open it to everybody, and a TAP without an owner with it.
 package main

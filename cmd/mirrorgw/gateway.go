@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -11,11 +10,10 @@ import (
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/cmd/mirrorgw/doctor"
+	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/forwarder"
 	"mirrorgw/forwarder/capture"
-	"mirrorgw/forwarder/pop3"
-	"mirrorgw/scanner"
-	"mirrorgw/scanner/notice"
 	"mirrorgw/scanner/quarantine"
 	"mirrorgw/scanner/yara"
 	"mirrorgw/stack"
@@ -25,7 +23,7 @@ import (
 //
 //	device ── frames ── forwarder ── punted ── stack ── flows ── ServeFlow ── pop3.Relay ── mails ── scanner.Judge
 type mirror struct {
-	cfg       *config.Config
+	cfg       *config.Config // of the start; what a reload may change is read from mail.cfg
 	log       *slog.Logger
 	started   time.Time
 	device    *stack.Device
@@ -33,37 +31,37 @@ type mirror struct {
 	stack     *stack.Stack
 	store     *quarantine.Store
 	tap       *capture.Tap
+	doctor    *doctor.Doctor
+
+	scanTimes metrics.Histogram // by engine
+	reloading sync.Mutex        // held by Reload: one at a time
 
 	ready chan struct{} // closed when frames flow and mail is judged
 
 	mu     sync.RWMutex
 	mail   *mailRooms // nil until the engines have passed their self-test; guarded by mu
+	older  int        // rooms from before a reload in which sessions still run; guarded by mu
 	ending bool       // guarded by mu
-}
-
-// mailRooms are the rooms that need the engines.
-type mailRooms struct {
-	engine *yara.Engine
-	judge  *scanner.Judge
-	relays []*pop3.Relay // by index of the rule
 }
 
 // newMirror builds the gateway and opens its device. What can fail without a trace comes first, the device last.
 func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{}), tap: capture.New(nil)}
-	mac := cfg.Device.MAC
-	if mac == nil {
-		mac = stack.StableMAC(cfg.Device.Name)
-	}
+	device := deviceOf(cfg)
+	mac := device.MAC
 	addresses := withLinkLocal(cfg.Addresses, stack.LinkLocal(mac))
 	if m.forwarder, err = forwarder.New(forwarder.Config{
 		MAC:       [6]byte(mac),
 		MTU:       cfg.Device.MTU,
 		Addresses: addresses,
 		Routers:   cfg.Routers,
+		Routes:    forwarderRoutes(cfg.Routes),
 		Intercept: rulesOf(cfg.Intercept),
 		Tap:       m.tap,
+		Advertise: advertise(cfg.RA),
 		Log:       log,
+
+		RoutersChanged: func(inUse []netip.Addr) { m.stack.SetRouters(inUse) }, // called from Run on
 	}); err != nil {
 		return nil, err
 	}
@@ -75,14 +73,11 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 			err = errors.Join(err, m.close())
 		}
 	}()
-	if m.device, err = stack.OpenDevice(stack.DeviceConfig{
-		Name:    cfg.Device.Name,
-		Bridge:  cfg.Device.Bridge,
-		MAC:     mac,
-		MTU:     cfg.Device.MTU,
-		Queues:  cfg.Device.Queues,
-		Offload: offloadOf(cfg.Device.Offload),
-	}); err != nil {
+	device.Log = log
+	if m.device, err = stack.OpenDevice(device); err != nil {
+		return nil, err
+	}
+	if m.doctor, err = m.newDoctor(); err != nil {
 		return nil, err
 	}
 	writers := make([]stack.FrameWriter, len(m.device.Queues()))
@@ -96,6 +91,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Writers:    writers,
 		Addresses:  addresses,
 		Routers:    cfg.Routers,
+		Routes:     stackRoutes(cfg.Routes),
 		Ports:      portsOf(cfg.Intercept),
 		Neighbours: m.forwarder,
 		Handler:    m,
@@ -167,6 +163,7 @@ func (m *mirror) Ready() <-chan struct{} { return m.ready }
 func (m *mirror) Run(ctx context.Context) (err error) {
 	var forwarding sync.WaitGroup
 	defer func() {
+		m.forwarder.Withdraw()            // no earlier: what workstations send us ends when they know
 		err = errors.Join(err, m.close()) // ends the loops
 		forwarding.Wait()
 		if m.mail != nil {
@@ -181,6 +178,11 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	forwarding.Go(func() { // ends with the device; its one error is to have no port
 		_ = m.forwarder.Run(toTheLast, m.stack, ports)
 	})
+	forwarding.Go(func() { _ = m.device.Run(toTheLast) }) // ends with the device, and without an error
+
+	examining, stopExamining := context.WithCancel(toTheLast)
+	defer stopExamining()
+	forwarding.Go(func() { m.doctor.Run(examining) }) // ends with examining, as Run returns
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -194,6 +196,11 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 			return nil
 		}
 		return err
+	}
+	if m.cfg.RA.Enabled {
+		if err := m.stack.JoinAllRouters(); err != nil {
+			m.log.Warn("solicitations of routers may stay unheard", "error", err)
+		}
 	}
 	flows := make(chan error, 1)
 	go func() { flows <- m.stack.Run(ctx) }() // ends with ctx; received below
@@ -216,62 +223,6 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	}
 }
 
-// openMail compiles the rules, tests the engine and builds the rooms behind it.
-func (m *mirror) openMail(ctx context.Context) error {
-	engine, err := yara.New(yara.Config{Rules: m.cfg.Scan.YARA.Rules, Log: m.log})
-	if err != nil {
-		return rulesError(err)
-	}
-	rooms, err := m.newMailRooms(ctx, engine)
-	if err != nil {
-		return errors.Join(err, engine.Close())
-	}
-	m.mu.Lock()
-	m.mail = rooms
-	m.mu.Unlock()
-	return nil
-}
-
-func (m *mirror) newMailRooms(ctx context.Context, engine *yara.Engine) (*mailRooms, error) {
-	if err := scanner.SelfTest(ctx, engine); err != nil {
-		return nil, err
-	}
-	sc, err := newScanner(m.cfg, engine, m.log)
-	if err != nil {
-		return nil, err
-	}
-	judge, err := scanner.NewJudge(scanner.JudgeConfig{
-		Scanner: sc, Keeper: m.store, Composer: notice.Composer{}, Policy: m.cfg.Scan.Policy, Log: m.log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	rooms := &mailRooms{engine: engine, judge: judge}
-	for _, rule := range m.cfg.Intercept {
-		mode := pop3.Hide
-		if rule.STLS == config.STLSPass {
-			mode = pop3.Pass
-		}
-		relay, err := pop3.New(pop3.Config{STLS: mode, Spool: m.cfg.Spool, Judge: judge, Log: m.log})
-		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", quote(rule.Name), err)
-		}
-		rooms.relays = append(rooms.relays, relay)
-	}
-	return rooms, nil
-}
-
-// newScanner returns the scanner that `run` and `scan` share.
-func newScanner(cfg *config.Config, engine scanner.Engine, log *slog.Logger) (*scanner.Scanner, error) {
-	l := cfg.Scan.Limits
-	return scanner.New(scanner.Config{
-		Engines: []scanner.Engine{engine},
-		Limits:  scanner.Limits{Message: l.Message, Expanded: l.Expanded, Depth: l.Depth, Parts: l.Parts, Time: l.Time},
-		Spool:   cfg.Spool,
-		Log:     log,
-	})
-}
-
 // rulesError makes a rule that does not compile an error of the configuration.
 func rulesError(err error) error {
 	if _, ok := errors.AsType[*yara.CompileError](err); ok {
@@ -284,16 +235,15 @@ func rulesError(err error) error {
 func (m *mirror) ServeFlow(ctx context.Context, f stack.Flow) {
 	started := time.Now()
 	client, server := addrPort(f.Client.RemoteAddr()), addrPort(f.Client.LocalAddr())
-	m.mu.RLock()
-	rooms := m.mail
-	m.mu.RUnlock()
+	rooms := m.enter()
+	defer m.leave(rooms)
 	index, ok := m.forwarder.Rule(client, server)
 	if rooms == nil || !ok {
 		// No flow is admitted before the rooms are there, and none comes that no rule intercepts.
 		m.log.Error("a flow without a relay was closed", "client", client, "server", server)
 		return
 	}
-	rule := m.cfg.Intercept[index]
+	rule := rooms.cfg.Intercept[index]
 	err := rooms.relays[index].Serve(ctx, f.Client, f.Server)
 	attrs := []slog.Attr{
 		slog.String("client", client.String()), slog.String("server", server.String()),

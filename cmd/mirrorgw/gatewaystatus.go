@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/cmd/mirrorgw/doctor"
 	"mirrorgw/scanner/yara"
+	"mirrorgw/stack"
 )
 
 // Status implements gateway.
@@ -31,10 +33,13 @@ func (m *mirror) Status() control.Status {
 	for reason, n := range frames.Dropped {
 		s.Frames.Dropped[reason.String()] = n
 	}
-	s.Events = map[string]map[string]uint64{"frames": figures(frames), "flows": figures(flows), "capture": figures(m.tap.Counters())}
+	s.Events = map[string]map[string]uint64{"frames": figures(frames), "flows": figures(flows), "capture": figures(m.tap.Counters()), "device": figures(m.device.Counters())}
 	s.Flows.Open, s.Flows.Total = uint64(max(flows.Active, 0)), uint64(flows.Flows)
 	for _, r := range m.forwarder.Routers() {
-		router := control.Router{Address: r.Addr.String()}
+		router := control.Router{Address: r.Addr.String(), Standby: !r.InUse}
+		if r.To.IsValid() {
+			router.To = r.To.String()
+		}
 		if r.Reachable {
 			router.MAC = net.HardwareAddr(r.MAC[:]).String()
 		}
@@ -44,6 +49,7 @@ func (m *mirror) Status() control.Status {
 		s.Quarantine = control.Quarantine{Count: uint64(count), Bytes: uint64(bytes)}
 	}
 	m.addMail(&s)
+	m.addFindings(&s)
 	s.Health = m.health(&s)
 	return s
 }
@@ -54,13 +60,16 @@ func (m *mirror) addMail(s *control.Status) {
 		s.Sessions[string(rule.Protocol)] = 0
 	}
 	m.mu.RLock()
-	rooms := m.mail
+	rooms, older := m.mail, m.older
 	m.mu.RUnlock()
 	if rooms == nil {
 		s.Engines = []control.Engine{{Name: yara.Name, State: "starting", Detail: "compiling rules"}}
 		return
 	}
 	s.Engines = []control.Engine{{Name: yara.Name, State: "ok", Detail: fmt.Sprintf("libyara %s, %d rules", yara.Version(), rooms.engine.Rules())}}
+	if older > 0 {
+		s.Engines[0].Detail += fmt.Sprintf("; older rules of %d reloads until their sessions end", older)
+	}
 	judged := rooms.judge.Counters()
 	s.Events["messages"] = figures(judged)
 	s.Messages = control.Messages{Clean: judged.Clean, Infected: judged.Infected, Unscannable: judged.Unscannable}
@@ -117,8 +126,16 @@ func (m *mirror) health(s *control.Status) control.Health {
 	if ending {
 		return control.Draining
 	}
+	if state, _ := m.device.State(); state != stack.DeviceUp {
+		return control.Failing
+	}
 	for _, r := range s.Routers {
-		if r.MAC == "" {
+		if r.MAC == "" && !r.Standby && r.To == "" { // another stands in for it, or it serves one route
+			return control.Failing
+		}
+	}
+	for _, f := range s.Doctor {
+		if f.State == string(doctor.Failing) {
 			return control.Failing
 		}
 	}
@@ -150,7 +167,7 @@ func openEngine(rules []string, log *slog.Logger) (engine, error) {
 
 // builtIn returns the rooms of this build.
 func builtIn() rooms {
-	r := rooms{newGateway: newMirror, compileRules: compileRules, openEngine: openEngine}
+	r := rooms{newGateway: newMirror, confine: confineTo, compileRules: compileRules, openEngine: openEngine}
 	if v := yara.Version(); v != "" {
 		r.engines = []engineVersion{{yara.Name, "libyara " + v}}
 	}

@@ -164,7 +164,7 @@ func TestBadStarts(t *testing.T) {
 func TestSecondGatewayFindsTheDeviceBusy(t *testing.T) {
 	lab := testnet.NewLab(t)
 	startGateway(t, lab, lab.GatewayConfig())
-	yaml := strings.NewReplacer(lab.ControlSocket(), t.TempDir()+"/ctl", lab.QuarantineFolder(), t.TempDir()).Replace(lab.GatewayConfig())
+	yaml := strings.NewReplacer(lab.ControlSocket(), t.TempDir()+"/ctl", lab.QuarantineFolder(), t.TempDir()).Replace(lab.GatewayConfig()) + "metrics: {listen: ''}\n"
 	cmd := lab.Mirror.Command(t.Context(), product(t), "run", "-c", write(t, "second.yaml", yaml))
 	out, err := cmd.CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 || !strings.Contains(string(out), "mirror0: in use by another process") {

@@ -26,6 +26,7 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	rooms          rooms
+	file           string // the path of the configuration that `run` runs with
 }
 
 // main runs the command and returns its exit code. Errors go to standard error, one a line.

@@ -12,6 +12,7 @@ import (
 
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/cmd/mirrorgw/metrics"
 )
 
 // asMain makes the test binary be the program, for what needs a process. With the value wholeGateway it is the product; with
@@ -42,6 +43,8 @@ type idle struct {
 	drained chan struct{} // nil: never drained
 	fault   error         // what Run returns
 	status  control.Status
+	reload  func(*config.Config) error // nil: done
+	turns   []uint64
 }
 
 func newIdle(*config.Config, *slog.Logger) (gateway, error) {
@@ -62,6 +65,17 @@ func (g *idle) Run(ctx context.Context) error {
 func (g *idle) Ready() <-chan struct{} { return g.ready }
 
 func (g *idle) Status() control.Status { return g.status }
+
+func (g *idle) Metrics(control.Status) *metrics.Page { return &metrics.Page{} }
+
+func (g *idle) Reload(_ context.Context, next *config.Config) error {
+	if g.reload == nil {
+		return nil
+	}
+	return g.reload(next)
+}
+
+func (g *idle) Turns() []uint64 { return g.turns }
 
 // call runs the program and returns what it said.
 func call(t *testing.T, r rooms, args ...string) (code int, stdout, stderr string) {
@@ -86,6 +100,9 @@ func write(t *testing.T, name, content string) string {
 func valid(dir string) string {
 	return "addresses: [192.168.1.2/24]\nrouters: [192.168.1.1]\nquarantine: {dir: " + dir + "/q}\ncontrol: {socket: " + dir + "/ctl}\n"
 }
+
+// quiet is a valid configuration that takes no port of this host.
+func quiet(dir string) string { return valid(dir) + "metrics: {listen: ''}\n" }
 
 func TestUsageErrors(t *testing.T) {
 	file := write(t, "m.yaml", valid(t.TempDir()))

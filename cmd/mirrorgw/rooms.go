@@ -5,7 +5,9 @@ import (
 	"log/slog"
 
 	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/cmd/mirrorgw/confine"
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/scanner"
 )
 
@@ -13,6 +15,9 @@ import (
 type rooms struct {
 	// newGateway builds the gateway that `run` runs, and opens its device.
 	newGateway func(*config.Config, *slog.Logger) (gateway, error)
+
+	// confine takes what a gateway at work does not need from this process, for good; file is where the configuration was read.
+	confine func(cfg *config.Config, file string) (confine.Report, error)
 
 	// compileRules says what is wrong with YARA rule files and folders, as FILE:LINE: message, one a line.
 	compileRules func(paths []string) error
@@ -37,6 +42,13 @@ type gateway interface {
 	Ready() <-chan struct{}
 	// Status is called from several goroutines at once, before and after Ready.
 	Status() control.Status
+	// Metrics returns the figures for Prometheus, those of a status among them. It is called as Status is.
+	Metrics(control.Status) *metrics.Page
+	// Reload has new sessions begin with what a configuration and its rules say, which differs from the one before only in
+	// what may change. On an error nothing has changed.
+	Reload(context.Context, *config.Config) error
+	// Turns returns a number for each loop that forwards frames: odd while it is at work, and another one at each turn.
+	Turns() []uint64
 }
 
 // engineVersion is a scan engine the program was built with.

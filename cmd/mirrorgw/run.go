@@ -25,16 +25,21 @@ func (p *program) run(c *cli.Context) error {
 	if _, err := p.exactly(c); err != nil {
 		return err
 	}
-	file, err := load(c, config.Overrides{
-		Addresses: c.StringSlice("address"),
-		Routers:   c.StringSlice("router"),
-		Bridge:    c.String("bridge"),
-	})
+	read := func() (*config.File, error) {
+		file, err := load(c, config.Overrides{
+			Addresses: c.StringSlice("address"),
+			Routers:   c.StringSlice("router"),
+			Bridge:    c.String("bridge"),
+		})
+		if err != nil {
+			return nil, err
+		}
+		return file, checkNamed(file)
+	}
+	file, err := read()
 	if err != nil {
 		return err
 	}
-	if err := checkNamed(file); err != nil {
-		return err
-	}
-	return p.serve(c.Context, &file.Config, newLogger(p.stderr, file.Config.Log))
+	p.file = file.Path
+	return p.serve(c.Context, &file.Config, read)
 }

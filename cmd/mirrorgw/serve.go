@@ -2,47 +2,106 @@ package main
 
 import (
 	"context"
-	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/cmd/mirrorgw/metrics"
 )
 
 // serve runs a gateway and answers questions about it until ctx ends and the gateway has drained.
 //
 // The control socket comes first: it is what keeps a second gateway with the same configuration away, before that touches
-// the device. It goes last, so that `status` shows the draining.
-func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+// the device. It goes last, so that `status` shows the draining. reread returns the configuration as it is by now.
+func (p *program) serve(ctx context.Context, cfg *config.Config, reread func() (*config.File, error)) error {
+	log, level := newLogger(p.stderr, cfg.Log)
 	socket, err := control.Listen(cfg.Control.Socket, log)
 	if err != nil {
 		return err
 	}
 	defer socket.Close()
+	var offered *metrics.Server
+	if cfg.Metrics.Listen.IsValid() {
+		if offered, err = metrics.Listen(cfg.Metrics.Listen, log); err != nil {
+			return err
+		}
+		defer offered.Close()
+	}
 	gw, err := p.rooms.newGateway(cfg, log)
 	if err != nil {
 		return err
 	}
-
-	if c, ok := gw.(capturer); ok {
-		socket.OfferCapture(c.Capture)
-	}
-	answering, stopAnswering := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopAnswering()
-	answered := make(chan struct{})
-	go func() { // ends with stopAnswering; waited for below
-		defer close(answered)
-		if err := socket.Run(answering, gw.Status); err != nil { // mail goes on without it
-			log.Error("status cannot be asked any more", "error", err)
+	var confinement string
+	if p.rooms.confine != nil { // every file and socket is open, and no frame has been looked at
+		report, err := p.rooms.confine(cfg, p.file)
+		if err != nil {
+			return err // what the gateway has open ends with the process
 		}
-	}()
-	ended := make(chan error, 1)
-	go func() { ended <- gw.Run(ctx) }() // ends with ctx; waited for below
+		confinement = report.String()
+		if report.Confined() {
+			log.Info("process confined", "confinement", confinement)
+		} else {
+			log.Warn("process not confined", "confinement", confinement)
+		}
+	}
 
 	tell := func(state string) {
 		if err := notify(state); err != nil {
 			log.Warn("no service manager", "error", err)
 		}
 	}
+	reloads := &reloader{gateway: gw, reread: reread, tell: tell, level: level, log: log, current: cfg}
+	socket.OfferReload(func(asked context.Context) ([]string, error) { return reloads.reload(asked, ctx) })
+	if c, ok := gw.(capturer); ok {
+		socket.OfferCapture(c.Capture)
+	}
+	status := func() control.Status {
+		s := gw.Status()
+		s.Confinement = confinement
+		if s.Events != nil {
+			s.Events["reloads"] = reloads.figures()
+		}
+		return s
+	}
+
+	answering, stopAnswering := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAnswering()
+	var answered sync.WaitGroup
+	answered.Go(func() { // ends with stopAnswering; waited for below
+		if err := socket.Run(answering, status); err != nil { // mail goes on without it
+			log.Error("status cannot be asked any more", "error", err)
+		}
+	})
+	if offered != nil {
+		answered.Go(func() { // the same
+			if err := offered.Run(answering, func() *metrics.Page { return gw.Metrics(status()) }); err != nil {
+				log.Error("metrics cannot be asked any more", "error", err)
+			}
+		})
+	}
+	if every := watchdogTime(); every > 0 {
+		w := &watchdog{every: every, socket: cfg.Control.Socket, turns: gw.Turns, tell: tell, log: log}
+		answered.Go(func() { w.run(answering) }) // the same
+	}
+	hangUps := make(chan os.Signal, 1)
+	signal.Notify(hangUps, syscall.SIGHUP)
+	defer signal.Stop(hangUps)
+	answered.Go(func() { // the same
+		for {
+			select {
+			case <-hangUps:
+				_, _ = reloads.reload(answering, ctx) // it logs what came of it
+			case <-answering.Done():
+				return
+			}
+		}
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- gw.Run(ctx) }() // ends with ctx; waited for below
+
 	ready, ending := gw.Ready(), ctx.Done()
 	for {
 		select {
@@ -56,7 +115,7 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 			tell(notifyStopping)
 		case err := <-ended:
 			stopAnswering()
-			<-answered
+			answered.Wait()
 			return err
 		}
 	}

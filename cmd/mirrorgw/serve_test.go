@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,11 +34,12 @@ func serving(t *testing.T, g gateway, socket string) (lines *bufio.Scanner, end 
 	}
 	cfg := config.Default()
 	cfg.Control.Socket = socket
+	cfg.Metrics.Listen = netip.AddrPort{}
 	p := &program{stderr: w, rooms: rooms{newGateway: func(*config.Config, *slog.Logger) (gateway, error) { return g, nil }}}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- p.serve(ctx, cfg, newLogger(w, cfg.Log))
+		done <- p.serve(ctx, cfg, func() (*config.File, error) { return &config.File{Config: *cfg}, nil })
 		w.Close()
 	}()
 	t.Cleanup(func() { cancel(); r.Close() })
@@ -176,7 +178,7 @@ func TestRunNeedsNoFileWhenToldEnough(t *testing.T) {
 	}}
 	// The default control socket is the system's; a file with another one keeps this test to itself.
 	dir := t.TempDir()
-	code, _, stderr := call(t, r, "run", "-c", write(t, "m.yaml", valid(dir)), "--address", "10.0.0.2/24", "--router", "10.0.0.1", "--bridge", "br7")
+	code, _, stderr := call(t, r, "run", "-c", write(t, "m.yaml", quiet(dir)), "--address", "10.0.0.2/24", "--router", "10.0.0.1", "--bridge", "br7")
 	if code != exitNo || stderr != "mirrorgw: built\n" || got.Addresses[0].String() != "10.0.0.2/24" || got.Routers[0].String() != "10.0.0.1" || got.Device.Bridge != "br7" {
 		t.Errorf("exit %d, %q, %+v", code, stderr, got)
 	}
@@ -266,7 +268,7 @@ func TestStatusOfAnUnhealthyGateway(t *testing.T) {
 // TestSignals starts the program as a process: its gateway never drains by itself.
 func TestSignals(t *testing.T) {
 	dir := t.TempDir()
-	file := write(t, "m.yaml", valid(dir))
+	file := write(t, "m.yaml", quiet(dir))
 	ctx, cancel := context.WithTimeout(t.Context(), patience) // kills it at the latest
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "run", "-c", file)

@@ -66,6 +66,9 @@ func writeStatus(w io.Writer, s *control.Status) error {
 	row("health", "%s", quote(string(s.Health)))
 	row("version", "%s", quote(s.Version))
 	row("uptime", "%s", time.Duration(s.Uptime)*time.Second)
+	if s.Confinement != "" {
+		row("process", "%s", plain(s.Confinement))
+	}
 	bypass := "off"
 	if s.Bypass {
 		bypass = "ON: mail is not scanned"
@@ -76,7 +79,22 @@ func writeStatus(w io.Writer, s *control.Status) error {
 		if r.MAC != "" {
 			mac = "at " + quote(r.MAC)
 		}
-		row("router", "%s  %s", quote(r.Address), mac)
+		switch {
+		case r.To != "":
+			row("route", "%s  via %s  %s", quote(r.To), quote(r.Address), mac)
+		case r.Standby:
+			row("router", "%s  %s  (standby)", quote(r.Address), mac)
+		default:
+			row("router", "%s  %s", quote(r.Address), mac)
+		}
+	}
+	for _, f := range s.Doctor {
+		if f.State != "ok" {
+			row("doctor", "%s %s  %s", quote(f.Check), quote(f.State), plain(f.Detail))
+			if f.Fix != "" {
+				row("  fix", "%s", plain(f.Fix))
+			}
+		}
 	}
 	row("frames", "received %d  forwarded %d  punted %d  dropped %d", s.Frames.Received, s.Frames.Forwarded, s.Frames.Punted, sum(s.Frames.Dropped))
 	for _, reason := range slices.Sorted(maps.Keys(s.Frames.Dropped)) {

@@ -36,11 +36,13 @@ type counters struct {
 
 	refused, malformedReplies, unsolicited, afterQuit, injections, timeOuts atomic.Uint64
 	opaqueFlows, opaqueOctets, panics                                       atomic.Uint64
+
+	ends [ends]atomic.Uint64
 }
 
 // Counters returns the figures so far. They are read one by one, not as of one instant.
 func (r *Relay) Counters() Counters {
-	c := &r.counters
+	c := r.counters
 	return Counters{
 		SessionsActive:   uint64(max(c.active.Load(), 0)),
 		Sessions:         c.sessions.Load(),

@@ -50,7 +50,7 @@ func (h *held) text(p []byte) error {
 func (h *held) dot() error {
 	if h.content == nil {
 		h.content = h.spool.NewBuffer()
-		if _, err := io.Copy(h.content, h.wire.Reader()); err != nil {
+		if _, err := h.wire.WriteTo(h.content); err != nil {
 			return h.fail(oneDot, err)
 		}
 	}
@@ -140,7 +140,7 @@ func (s *session) rule(p *pending, h *held, f *framer, status string, complete b
 	if closed(s.done) {
 		return errOver
 	}
-	c := &s.relay.counters
+	c := s.relay.counters
 	switch {
 	case r.Action == scanner.Deliver:
 		c.delivered.Add(1)
@@ -191,7 +191,7 @@ func (s *session) sendHeld(p *pending, h *held, f *framer, status string, tag []
 	if p.top && p.lines > 0 {
 		out = &cutter{w: s.out, lines: p.lines, lfOnly: f.lfOnly}
 	}
-	if _, err := io.Copy(out, h.wire.Reader()); err != nil {
+	if _, err := h.wire.WriteTo(out); err != nil {
 		return clientError(err)
 	}
 	if !complete {

@@ -60,7 +60,7 @@ type Config struct {
 // Relay relays sessions with one set of settings. It is safe for concurrent use.
 type Relay struct {
 	cfg      Config // every field set
-	counters counters
+	counters *counters
 }
 
 // New returns a Relay that has each message judged by cfg.Judge.
@@ -97,7 +97,18 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Relay{cfg: cfg}, nil
+	return &Relay{cfg: cfg, counters: &counters{}}, nil
+}
+
+// Successor returns a Relay with settings of its own that counts together with r: whichever is asked, Counters speaks of the
+// sessions of both. Sessions that r serves go on with r's settings.
+func (r *Relay) Successor(cfg Config) (*Relay, error) {
+	next, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	next.counters = r.counters
+	return next, nil
 }
 
 // Serve relays one session between client, which sees the original server's address as its peer, and server. It returns

@@ -131,6 +131,7 @@ func (s *session) run(ctx context.Context) error {
 	s.close()
 
 	s.relay.counters.count(s.err)
+	s.relay.counters.ends[endOf(s.err)].Add(1)
 	if suspect(s.err) {
 		s.cfg.Log.Warn("session ended", "protocol", "pop3", "client", s.origin.Client, "server", s.origin.Server, "error", s.err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"mirrorgw/testnet"
@@ -13,18 +14,22 @@ import (
 // errNotMeasured reports figures that the table lacks; what was in their way has been told as it happened.
 var errNotMeasured = errors.New("not everything could be measured")
 
-// measure is something to be measured on each of some ways.
+// measure is something to be done on each of some ways, which gives one or more figures.
 type measure struct {
+	name    string
+	ways    []way
+	figures []*figure
+
+	// take returns a value for each of figures; one that is not a number cannot be told on that way.
+	take func(context.Context, way) ([]float64, error)
+}
+
+// figure is one line of the table, and its values so far.
+type figure struct {
 	name string
 	unit unit
-	ways []way
-
-	// aim is the least ratio to the kernel that the project wants, 0 for none.
-	aim float64
-
-	take func(context.Context) (float64, error)
-
-	got map[way]series
+	aims []aim
+	got  map[way]series
 }
 
 // bench is one run of the program.
@@ -34,6 +39,12 @@ type bench struct {
 	measures []*measure
 	progress io.Writer
 	failed   bool
+
+	process *testnet.Process // what forwards on the way at hand; nil where that is the kernel
+	iperf   bool             // iperf3 listens in the internet
+
+	// closers end what was added to the lab, in reverse order.
+	closers []func(context.Context) error
 }
 
 // measureAll builds the lab, measures, writes the table and takes the lab down.
@@ -54,19 +65,21 @@ func measureAll(ctx context.Context, o options, stdout, stderr io.Writer) (err e
 	}
 	defer func() {
 		b.tell("taking the lab down")
-		err = errors.Join(err, b.lab.Down(context.WithoutCancel(ctx)))
+		ctx := context.WithoutCancel(ctx)
+		for _, end := range slices.Backward(b.closers) {
+			err = errors.Join(err, end(ctx))
+		}
+		err = errors.Join(err, b.lab.Down(ctx))
 	}()
-	if o.only != "sessions" {
-		if err := b.addForwarding(ctx); err != nil {
-			return err
-		}
+	if err := b.quietenBridge(ctx); err != nil {
+		return err
 	}
-	if o.only != "forwarding" {
-		server, err := b.addSessions(ctx)
-		if err != nil {
-			return err
+	for _, s := range subjects() {
+		if o.measures(s.name) {
+			if err := s.add(b, ctx); err != nil {
+				return err
+			}
 		}
-		defer server.Close()
 	}
 	for round := range o.runs {
 		for _, w := range ways() {
@@ -104,20 +117,26 @@ func (b *bench) goRound(ctx context.Context, round int, w way) error {
 		return context.Cause(ctx)
 	}
 	for _, m := range here {
-		value, err := m.take(ctx)
+		values, err := m.take(ctx, w)
 		if err != nil {
 			b.miss(ctx, heading+": "+m.name, err)
 			continue
 		}
-		m.got[w] = append(m.got[w], value)
-		b.tell("%s: %s: %s", heading, m.name, m.unit.format(value))
+		for i, f := range m.figures {
+			f.got[w] = append(f.got[w], values[i])
+			if !math.IsNaN(values[i]) {
+				b.tell("%s: %s: %s", heading, f.name, f.unit.format(values[i]))
+			}
+		}
 	}
 	return errors.Join(leave(context.WithoutCancel(ctx)), context.Cause(ctx))
 }
 
 // add puts a measure on the list.
 func (b *bench) add(m measure) {
-	m.got = make(map[way]series)
+	for _, f := range m.figures {
+		f.got = make(map[way]series)
+	}
 	b.measures = append(b.measures, &m)
 }
 

@@ -15,29 +15,30 @@ import (
 	"time"
 )
 
-// gateway builds the binary to measure.
-func gateway(t *testing.T) string {
+// build makes the programs to measure, and returns their folder.
+func build(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("network namespaces need root")
 	}
-	binary := filepath.Join(t.TempDir(), "mirrorgw")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "mirrorgw/cmd/mirrorgw").CombinedOutput(); err != nil {
+	folder := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", folder, "mirrorgw/cmd/mirrorgw", "mirrorgw/tools/bareloop").CombinedOutput()
+	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	return binary
+	return folder
 }
 
-func smallRun(binary string) options {
+func smallRun(folder string) options {
 	return options{
-		gateway: binary, name: fmt.Sprintf("b%08x", rand.Uint32()),
-		runs: 1, upload: time.Second, sessions: 64, concurrency: 16,
+		gateway: filepath.Join(folder, "mirrorgw"), bareloop: filepath.Join(folder, "bareloop"), name: fmt.Sprintf("b%08x", rand.Uint32()),
+		runs: 1, upload: time.Second, datagrams: 200 * time.Millisecond, pings: 20, sessions: 64, concurrency: 16,
 	}
 }
 
 // Everything is measured once, and nothing is left.
 func TestMeasureAll(t *testing.T) {
-	o := smallRun(gateway(t))
+	o := smallRun(build(t))
 	if err := needTools(o); err != nil {
 		t.Skip(err)
 	}
@@ -45,7 +46,7 @@ func TestMeasureAll(t *testing.T) {
 	if err := measureAll(t.Context(), o, &table, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
 	}
-	if n := strings.Count(table.String(), "\n"); n != 8 || strings.Contains(table.String(), "not measured") {
+	if n := strings.Count(table.String(), "\n"); n != 20 || strings.Contains(table.String(), "not measured") {
 		t.Errorf("table:\n%s", &table)
 	}
 	checkGone(t, o.name)
@@ -53,7 +54,7 @@ func TestMeasureAll(t *testing.T) {
 
 // A user who interrupts gets no table, and nothing is left.
 func TestMeasureAllInterrupted(t *testing.T) {
-	o := smallRun(gateway(t))
+	o := smallRun(build(t))
 	o.only = "sessions"
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
@@ -68,8 +69,8 @@ func TestMeasureAllInterrupted(t *testing.T) {
 
 // A gateway that does not run costs its figures and no others.
 func TestMeasureAllWithoutGateway(t *testing.T) {
-	gateway(t)
-	o := smallRun("/bin/false")
+	o := smallRun(build(t))
+	o.gateway = "/bin/false"
 	o.only = "sessions"
 	var table, progress bytes.Buffer
 	err := measureAll(t.Context(), o, &table, &progress)

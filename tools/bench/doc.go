@@ -1,10 +1,14 @@
-// Command bench measures the gateway beside the kernel: what the same machine does when its own forwarding stands where the
-// mirror stands.
+// Command bench measures the gateway beside the kernel, what the same machine does when its own forwarding stands where the
+// mirror stands, and beside tools/bareloop, which is what userspace can reach.
 //
 // # What it holds
 //
-//   - TCP upload from client to internet (iperf3), with the gateway's offload on and off.
-//   - The round trip of a ping on an idle network.
+//   - TCP upload from client to internet (iperf3), with the gateway's offload on and off, and the CPU time that the process in the mirror's
+//     place takes for each gigabyte. That time holds what the kernel does in its system calls, which is part of router and receiver too.
+//   - UDP in frames of 64 octets and with 1,400 of payload: what arrives of what one thread can send, and what is lost at half of
+//     that rate.
+//   - The round trip of a ping, median and 99th percentile, on an idle network and beside an upload; and how much of the idle one the
+//     gateway adds to what it is without any.
 //   - Short POP3 sessions per second over IPv4 and IPv6, without a mail and with ten mails of 4 kB, which the mirror scans.
 //     The server is this program: it does nothing that would hide what the mirror costs.
 //
@@ -25,5 +29,10 @@
 //
 //   - 2026-11: the peer has no redirects to send and no connection tracking, the kernel at its best; only the router has NAT, and
 //     both ways go through it. Reverse never: a weaker peer flatters.
+//   - 2026-11: the bridge hands no frame to netfilter, even where br_netfilter is loaded. It cost the bare
+//     loop, whose frames cross the bridge twice, an eighth of its CPU time; users are better off without it as well.
 //   - 2026-11: upload only. With one leg the way back does not touch the mirror, whoever forwards.
+//   - 2026-11: datagrams are counted and dropped by the kernel of the internet's end before any socket: a receiving program would
+//     compete with the gateway for the same cores, and lose what the network delivered.
+//   - 2026-11: what the kernel's own forwarding costs in CPU is not told: it is interrupt time of whoever happens to run.
 package main

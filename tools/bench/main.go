@@ -17,10 +17,13 @@ import (
 // options are the flags.
 type options struct {
 	gateway     string
+	bareloop    string
 	name        string
 	only        string
 	runs        int
 	upload      time.Duration
+	datagrams   time.Duration
+	pings       int
 	sessions    int
 	concurrency int
 }
@@ -57,10 +60,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.gateway, "mirrorgw", besideThis("mirrorgw"), "`PATH` of the gateway")
+	flags.StringVar(&o.bareloop, "bareloop", besideThis("bareloop"), "`PATH` of the bare loop")
 	flags.StringVar(&o.name, "name", "bench", "`NAME` of the lab")
-	flags.StringVar(&o.only, "only", "", "measure `WHAT` only: forwarding or sessions")
-	flags.IntVar(&o.runs, "runs", 3, "rounds; a figure is their median")
+	flags.StringVar(&o.only, "only", "", "measure `WHAT` only: "+subjectNames())
+	flags.IntVar(&o.runs, "runs", 5, "rounds; a figure is their median")
 	flags.DurationVar(&o.upload, "time", 5*time.Second, "how long each upload takes, in whole seconds")
+	flags.DurationVar(&o.datagrams, "udptime", 2*time.Second, "how long each stream of datagrams takes")
+	flags.IntVar(&o.pings, "pings", 300, "pings of each measurement, ten milliseconds apart")
 	flags.IntVar(&o.sessions, "sessions", 4000, "POP3 sessions in each run; those with mails are a quarter of it")
 	flags.IntVar(&o.concurrency, "concurrency", 64, "POP3 sessions at a time")
 	if err := flags.Parse(args); err != nil {
@@ -69,12 +75,14 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	switch {
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case o.only != "" && o.only != "forwarding" && o.only != "sessions":
-		return o, fmt.Errorf("-only %q: want forwarding or sessions", o.only)
-	case o.runs < 1 || o.sessions < 4 || o.concurrency < 1:
-		return o, errors.New("-runs and -concurrency are at least 1, -sessions at least 4")
+	case !knownSubject(o.only):
+		return o, fmt.Errorf("-only %q: want %s", o.only, subjectNames())
+	case o.runs < 1 || o.pings < 1 || o.sessions < 4 || o.concurrency < 1:
+		return o, errors.New("-runs, -pings and -concurrency are at least 1, -sessions at least 4")
 	case o.upload < time.Second || o.upload%time.Second != 0:
 		return o, fmt.Errorf("-time %s: want whole seconds", o.upload)
+	case o.datagrams < 100*time.Millisecond || o.datagrams > time.Hour:
+		return o, fmt.Errorf("-udptime %s: want 100ms to 1h", o.datagrams)
 	}
 	return o, nil
 }
@@ -95,9 +103,14 @@ func needTools(o options) error {
 		err = fmt.Errorf("no gateway to measure: %w: \"make build\" makes it, -mirrorgw PATH names another", err)
 	}
 	packages := map[string]string{"ping": "iputils-ping"}
-	tools := []string{"ping", "iperf3"}
-	if o.only == "sessions" {
-		tools = tools[:1]
+	tools := []string{"ping"}
+	if o.only != "sessions" {
+		if _, missing := os.Stat(o.bareloop); missing != nil {
+			err = errors.Join(err, fmt.Errorf("no bare loop to measure: %w: \"make build\" makes it, -bareloop PATH names another", missing))
+		}
+		if o.only != "packets" {
+			tools = append(tools, "iperf3")
+		}
 	}
 	for _, tool := range tools {
 		if _, missing := exec.LookPath(tool); missing != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"mirrorgw/testnet"
 )
@@ -14,14 +15,15 @@ const (
 	mailSize    = 4096
 )
 
-// addSessions serves POP3 in the internet and adds what is measured of sessions. The caller closes the server.
-func (b *bench) addSessions(ctx context.Context) (*testnet.POP3LoadServer, error) {
+// addSessions serves POP3 in the internet and adds what is measured of sessions.
+func (b *bench) addSessions(ctx context.Context) error {
 	ipv4, ipv6 := netip.AddrPortFrom(testnet.MailIPv4, 110), netip.AddrPortFrom(testnet.MailIPv6, 110)
 	mails := mailbox()
 	server, err := b.lab.Internet.ServePOP3Load(ctx, mails, ipv4, ipv6)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	b.closers = append(b.closers, func(context.Context) error { return server.Close() })
 	for _, family := range []struct {
 		name   string
 		server netip.AddrPort
@@ -33,22 +35,25 @@ func (b *bench) addSessions(ctx context.Context) (*testnet.POP3LoadServer, error
 		load.Mails, load.Sessions = mails, b.options.sessions/4
 		b.addLoad(fmt.Sprintf("POP3 %s, %d mails of 4 kB", family.name, len(mails)), load)
 	}
-	return server, nil
+	return nil
 }
 
 // addLoad adds the rate at which a load goes through.
 func (b *bench) addLoad(name string, load testnet.POP3Load) {
 	b.add(measure{
-		name: name, unit: perSecond, ways: []way{kernel, offload},
-		take: func(ctx context.Context) (float64, error) {
+		name: name, ways: []way{kernel, offload}, figures: []*figure{{name: name, unit: perSecond}},
+		take: func(ctx context.Context, _ way) ([]float64, error) {
 			result, err := load.Run(ctx, b.lab.Client)
 			if err == nil {
 				err = result.Err()
 			}
-			return result.Rate(), err
+			b.tell("  a session took %s in the median, %s at the 99th percentile, %s at most", rounded(result.Median), rounded(result.P99), rounded(result.Slowest))
+			return []float64{result.Rate()}, err
 		},
 	})
 }
+
+func rounded(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
 
 // mailbox is what the server has: clean mails of mailSize, no two alike, so that none is judged by another's verdict.
 func mailbox() []testnet.Mail {

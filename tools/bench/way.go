@@ -14,18 +14,24 @@ import (
 type way int
 
 const (
-	kernel  way = iota // the kernel's own forwarding, at the gateway's addresses
+	direct  way = iota // nothing: the client's packets go to the router themselves
+	kernel             // the kernel's own forwarding, at the gateway's addresses
+	bare               // a loop in userspace that changes two MACs: tools/bareloop
 	offload            // the gateway with the virtio-net header
 	plain              // the gateway without
 )
 
-// ways are in the order in which they are taken; the kernel is the peer of the others.
-func ways() []way { return []way{kernel, offload, plain} }
+// ways are in the order in which they are taken. Kernel and bare are the peers of the others.
+func ways() []way { return []way{direct, kernel, bare, offload, plain} }
 
 func (w way) String() string {
 	switch w {
+	case direct:
+		return "no gateway"
 	case kernel:
 		return "kernel"
+	case bare:
+		return "bare loop"
 	case offload:
 		return "mirror"
 	case plain:
@@ -38,8 +44,12 @@ func (w way) String() string {
 // enter puts a way in the mirror's place; leave takes it out again.
 func (b *bench) enter(ctx context.Context, w way) (leave func(context.Context) error, err error) {
 	switch w {
+	case direct:
+		leave, err = b.enterDirect(ctx)
 	case kernel:
 		leave, err = b.enterKernel(ctx)
+	case bare:
+		leave, err = b.enterBare(ctx)
 	case offload:
 		leave, err = b.enterGateway(ctx, "on")
 	case plain:
@@ -122,5 +132,14 @@ control: {socket: %s}
 	if err != nil {
 		return nil, err
 	}
-	return gateway.Stop, nil
+	return b.forwards(gateway.Process), nil
+}
+
+// forwards takes note of the process that forwards; leave ends it.
+func (b *bench) forwards(p *testnet.Process) (leave func(context.Context) error) {
+	b.process = p
+	return func(ctx context.Context) error {
+		b.process = nil
+		return p.Stop(ctx)
+	}
 }

@@ -16,14 +16,41 @@ const DefaultPath = "/etc/mirrorgw/mirrorgw.yaml"
 type Config struct {
 	Device     Device
 	Addresses  []netip.Prefix // the gateway's own address in each network, with the network's length
-	Routers    []netip.Addr   // the NAT router, at most one per family, on-link
-	Intercept  []Rule         // first match wins
+	Routers    []netip.Addr   // the NAT router, on-link; of several in one family the first that answers is used
+	Routes     []Route        // networks behind other routers
+	RA         RA
+	Intercept  []Rule // first match wins
 	Spool      scanner.Spool
 	Scan       Scan
 	Quarantine Quarantine
 	Control    Control
+	Metrics    Metrics
 	Log        Log
 }
+
+// Route is a network that another router than the NAT router leads to.
+type Route struct {
+	To  netip.Prefix
+	Via netip.Addr // on-link
+}
+
+// RA configures router advertisements of our own (RFC 4861 section 6.2), so that workstations choose the gateway over IPv6.
+type RA struct {
+	Enabled    bool
+	Interval   time.Duration // between two at most
+	Lifetime   time.Duration // for which workstations believe one
+	Preference Preference
+}
+
+// Preference is how much a router wants to be chosen (RFC 4191).
+type Preference string
+
+// The preferences. A NAT router's is nearly always medium.
+const (
+	PreferenceLow    Preference = "low"
+	PreferenceMedium Preference = "medium"
+	PreferenceHigh   Preference = "high"
+)
 
 // Device is the TAP interface.
 type Device struct {
@@ -108,6 +135,11 @@ type Control struct {
 	Socket string // path of a unix socket
 }
 
+// Metrics says where a running gateway offers its figures to Prometheus.
+type Metrics struct {
+	Listen netip.AddrPort // on the host, not on the LAN's gateway address; the zero value: nowhere
+}
+
 // Log configures the log, which goes to standard error.
 type Log struct {
 	Level  slog.Level
@@ -127,6 +159,7 @@ const (
 func Default() *Config {
 	return &Config{
 		Device:    Device{Name: "mirror0", MTU: 1500, Offload: OffloadAuto},
+		RA:        RA{Interval: 10 * time.Minute, Lifetime: 30 * time.Minute, Preference: PreferenceHigh},
 		Intercept: []Rule{defaultRule()},
 		Spool:     scanner.Spool{Memory: scanner.DefaultSpoolMemory, Max: scanner.DefaultSpoolMax},
 		Scan: Scan{
@@ -135,6 +168,7 @@ func Default() *Config {
 		},
 		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine"},
 		Control:    Control{Socket: "/run/mirrorgw/control.sock"},
+		Metrics:    Metrics{Listen: netip.MustParseAddrPort("127.0.0.1:9110")},
 		Log:        Log{Level: slog.LevelInfo, Format: LogText},
 	}
 }

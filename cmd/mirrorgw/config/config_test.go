@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -41,8 +42,9 @@ device:
   queues: 2
   offload: off
 addresses: [192.168.1.2/24, "fd00:1::2/64"]
-routers: [192.168.1.1, "fe80::1"]
-routes: []
+routers: [192.168.1.1, "fe80::1", 192.168.1.3]
+routes: [{to: 10.0.0.0/8, via: 192.168.1.4}, {to: "2001:db8:9::/48", via: "fe80::4"}]
+ra: {enabled: true, interval: 1m, lifetime: 2m, preference: low}
 intercept:
   - name: mail
     protocol: pop3
@@ -60,7 +62,7 @@ scan:
   policy: {infected: replace, encrypted: tag, oversize: tag, partial: replace, malformed: tag, budget: replace, error: retry}
 quarantine: {dir: /srv/quarantine}
 control: {socket: /tmp/ctl}
-metrics: {listen: ""}
+metrics: {listen: "[::1]:9999"}
 log: {level: debug, format: json}
 `
 
@@ -78,7 +80,12 @@ func TestEveryKeyIsRead(t *testing.T) {
 	want := Config{
 		Device:    Device{Name: "tap7", Bridge: "br0", MAC: net.HardwareAddr{2, 0, 0x5e, 0x10, 0, 1}, MTU: 9000, Queues: 2, Offload: OffloadOff},
 		Addresses: prefixes("192.168.1.2/24", "fd00:1::2/64"),
-		Routers:   []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fe80::1")},
+		Routers:   []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fe80::1"), netip.MustParseAddr("192.168.1.3")},
+		Routes: []Route{
+			{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParseAddr("192.168.1.4")},
+			{netip.MustParsePrefix("2001:db8:9::/48"), netip.MustParseAddr("fe80::4")},
+		},
+		RA: RA{Enabled: true, Interval: time.Minute, Lifetime: 2 * time.Minute, Preference: PreferenceLow},
 		Intercept: []Rule{{
 			Name: "mail", Protocol: POP3, Ports: []uint16{110, 1110},
 			Clients: prefixes("192.168.1.0/24"), Servers: prefixes("203.0.113.7/32", "2001:db8::/32"),
@@ -93,6 +100,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		},
 		Quarantine: Quarantine{Dir: "/srv/quarantine"},
 		Control:    Control{Socket: "/tmp/ctl"},
+		Metrics:    Metrics{Listen: netip.MustParseAddrPort("[::1]:9999")},
 		Log:        Log{Level: slog.LevelDebug, Format: LogJSON},
 	}
 	if !reflect.DeepEqual(f.Config, want) {
@@ -108,14 +116,14 @@ func TestErrors(t *testing.T) {
 		{"syntax", "log: {level: info", "f:3:1: not valid YAML: did not find expected ',' or '}'"},
 		{"tab", "log:\n\tlevel: info", "f:4:1: not valid YAML: found character that cannot start any token (YAML indents with spaces, and here is a tab)"},
 		{"second document", "---\nlog: {}", "f:3:1: a second document begins here: one file holds one configuration, so leave the --- out"},
-		{"a list at the top", "\n- a", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, quarantine, routers, routes, scan, shadow, spool), not a list"},
-		{"text at the top", "\nhello", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, quarantine, routers, routes, scan, shadow, spool), not hello"},
+		{"a list at the top", "\n- a", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, quarantine, ra, routers, routes, scan, shadow, spool), not a list"},
+		{"text at the top", "\nhello", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, quarantine, ra, routers, routes, scan, shadow, spool), not hello"},
 		{"list key", "? [a]\n: b", "f:3:3: a key must be a word, not a list"},
 		{"alias", "log: &l {}\ncontrol: *l", "f:4:10: control wants keys of its own (socket), not an alias (write the value itself)"},
 		{"unknown key", "loog: {}", "f:3:1: unknown key loog; did you mean log?"},
 		{"unknown inner key", "device:\n  namee: x", "f:4:3: unknown key device.namee; did you mean name?"},
 		{"unlike any key", "log: {colour: blue}", "f:3:7: unknown key log.colour; known here: format, level"},
-		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, quarantine, routers, routes, scan, shadow, spool`},
+		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, quarantine, ra, routers, routes, scan, shadow, spool`},
 		{"duplicate key", "log: {level: info}\nlog: {}", "f:4:1: log is written twice, first in line 3"},
 		{"duplicate inner key", "log: {level: info, level: warn}", "f:3:20: log.level is written twice, first in line 3"},
 		{"no value", "device: {name: }", "f:3:16: device.name has no value"},
@@ -154,7 +162,37 @@ func TestErrors(t *testing.T) {
 		{"router by name", "\naddresses: [192.168.1.2/24]\nrouters: [fritz.box]", "f:3:11: routers[0]: fritz.box is not an IP address"},
 		{"router with a zone", "\naddresses: [fd00::2/64]\nrouters: ['fe80::1%eth0']", "f:3:11: routers[0]: fe80::1%eth0 names an interface: leave out the % and what follows, there is only one"},
 		{"router of a group", "\naddresses: [192.168.1.2/24]\nrouters: [224.0.0.2]", "f:3:11: routers[0]: 224.0.0.2 is not the address of a router"},
-		{"two routers", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.1.1, 192.168.1.3]", "f:3:24: a second IPv4 router is not in this version"},
+		{"same router twice", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.1.1, 192.168.1.1]", "f:3:24: routers[1]: 192.168.1.1 is there already"},
+		{"five routers", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.1.1, 192.168.1.3, 192.168.1.4, 192.168.1.5, 192.168.1.6]", "f:3:63: routers[4]: 192.168.1.6 is one too many: at most 4 IPv4 routers can stand in for each other"},
+		{"second router elsewhere", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.1.1, 192.168.2.1]", "f:3:24: routers[1]: 192.168.2.1 is not in 192.168.1.0/24: the router must be in a network of the gateway's addresses"},
+
+		// Router advertisements.
+		{"ra of another kind", "ra: yes", "f:3:5: ra wants keys of its own (enabled, interval, lifetime, preference), not yes"},
+		{"ra.enabled", "ra: {enabled: yes}", "f:3:15: ra.enabled: yes is not one of true, false"},
+		{"ra without IPv6", "ra: {enabled: true}", "f:3:15: ra.enabled: advertisements are for IPv6, and addresses has none: add one such as fd00:1::2/64"},
+		{"ra.interval", "ra: {interval: soon}", "f:3:16: ra.interval: soon is not a duration: write a number with s, m, h or d, such as 120s or 30d"},
+		{"ra.interval too short", "ra: {interval: 3s}", "f:3:16: ra.interval: 3s is not from 4s to 30m (RFC 4861 section 6.2.1)"},
+		{"ra.interval too long", "ra: {interval: 1h}", "f:3:16: ra.interval: 1h is not from 4s to 30m (RFC 4861 section 6.2.1)"},
+		{"ra.lifetime too short", "ra: {interval: 1m, lifetime: 30s}", "f:3:30: ra.lifetime: 30s is not from ra.interval, 1m, to 150m (RFC 4861 section 6.2.1)"},
+		{"ra.lifetime too long", "ra: {lifetime: 3h}", "f:3:16: ra.lifetime: 3h is not from ra.interval, 10m, to 150m (RFC 4861 section 6.2.1)"},
+		{"ra.preference", "ra: {preference: highest}", "f:3:18: ra.preference: highest is not one of low, medium, high"},
+
+		// Routes.
+		{"routes as a word", "routes: 10.0.0.0/8", "f:3:9: routes wants a list, not 10.0.0.0/8: write [ ] around its values"},
+		{"route as a word", "routes: [10.0.0.0/8]", "f:3:10: routes[0] wants keys of its own (to, via), not 10.0.0.0/8"},
+		{"route without via", "routes: [{to: 10.0.0.0/8}]", "f:3:10: routes[0]: via is missing: write {to: 10.0.0.0/8, via: 192.168.1.3}"},
+		{"route without to", "routes: [{via: 192.168.1.3}]", "f:3:10: routes[0]: to is missing: write {to: 10.0.0.0/8, via: 192.168.1.3}"},
+		{"route with another key", "routes: [{to: 10.0.0.0/8, via: 192.168.1.3, mtu: 1400}]", "f:3:45: unknown key routes[0].mtu; did you mean to?"},
+		{"route with host bits", "routes: [{to: 10.1.0.0/8, via: 192.168.1.3}]", "f:3:15: routes[0].to: 10.1.0.0/8 has host bits: write 10.0.0.0/8 for the network or 10.1.0.0 for the host"},
+		{"route to everything", "routes: [{to: 0.0.0.0/0, via: 192.168.1.3}]", "f:3:15: routes[0].to: 0.0.0.0/0 is everything: that is what routers are for"},
+		{"route to a group", "routes: [{to: 224.0.0.0/4, via: 192.168.1.3}]", "f:3:15: routes[0].to: 224.0.0.0/4: no router forwards there"},
+		{"route to loopback", "routes: [{to: 127.0.0.0/8, via: 192.168.1.3}]", "f:3:15: routes[0].to: 127.0.0.0/8: no router forwards there"},
+		{"route to the LAN", "routes: [{to: 192.168.1.64/26, via: 192.168.1.3}]", "f:3:15: routes[0].to: 192.168.1.64/26 is on the LAN, in 192.168.1.0/24: it is reached without a router"},
+		{"route twice", "routes: [{to: 10.0.0.0/8, via: 192.168.1.3}, {to: 10.0.0.0/8, via: 192.168.1.4}]", "f:3:51: routes[1].to: there is a route to 10.0.0.0/8 already"},
+		{"route in two families", "routes: [{to: 10.0.0.0/8, via: 'fe80::3'}]", "f:3:15: routes[0]: 10.0.0.0/8 is IPv4 and fe80::3 is IPv6: a route is in one family"},
+		{"route via a name", "routes: [{to: 10.0.0.0/8, via: branch}]", "f:3:32: routes[0].via: branch is not an IP address"},
+		{"route via elsewhere", "routes: [{to: 10.0.0.0/8, via: 10.0.0.1}]", "f:3:32: routes[0].via: 10.0.0.1 is not in 192.168.1.0/24: the router must be in a network of the gateway's addresses"},
+		{"route via us", "routes: [{to: 10.0.0.0/8, via: 192.168.1.2}]", "f:3:32: routes[0].via: 192.168.1.2 is the gateway's own address: write the other router's"},
 		{"router elsewhere", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.2.1]", "f:3:11: routers[0]: 192.168.2.1 is not in 192.168.1.0/24: the router must be in a network of the gateway's addresses"},
 		{"router is us", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.1.2]", "f:3:11: routers[0]: 192.168.1.2 is the gateway's own address: write the NAT router's"},
 		{"router of another family", "\naddresses: [192.168.1.2/24]\nrouters: [192.168.1.1, 'fe80::1']", "f:3:24: routers[1]: fe80::1 needs an IPv6 address of the gateway's own: add one to addresses, or leave this router out"},
@@ -197,14 +235,15 @@ func TestErrors(t *testing.T) {
 		{"limits", "limits: {sessions: 2000}", "f:3:1: limits is not in this version"},
 		{"shadow", "shadow: true", "f:3:9: shadow is not in this version"},
 		{"shadow of another kind", "shadow: maybe", "f:3:9: shadow: maybe is not one of true, false"},
-		{"routes", "routes: [{to: 10.0.0.0/8, via: 192.168.1.3}]", "f:3:9: routes is not in this version"},
 		{"clamd", "scan:\n  clamd: {address: 'tcp:127.0.0.1:3310'}", "f:4:3: scan.clamd is not in this version"},
 		{"policy", "scan: {policy: {encrypted: replace}}", "f:3:28: scan.policy.encrypted: replace is not in this version, which does tag here"},
 		{"policy word", "scan: {policy: {error: drop}}", "f:3:24: scan.policy.error: drop is not one of deliver, tag, replace, retry"},
 		{"policy cause", "scan: {policy: {infectd: tag}}", "f:3:17: unknown key scan.policy.infectd; did you mean infected?"},
 		{"keep", "quarantine: {keep: 30d}", "f:3:14: quarantine.keep is not in this version"},
 		{"quarantine max", "quarantine: {max: 2GiB}", "f:3:14: quarantine.max is not in this version"},
-		{"metrics", "metrics: {listen: '127.0.0.1:9110'}", "f:3:19: metrics.listen is not in this version"},
+		{"metrics by name", "metrics: {listen: 'localhost:9110'}", "f:3:19: metrics.listen: localhost:9110 is not an address and a port: write one such as 127.0.0.1:9110 or [::1]:9110, or \"\" for none"},
+		{"metrics everywhere", "metrics: {listen: ':9110'}", "f:3:19: metrics.listen: :9110 is not an address and a port: write one such as 127.0.0.1:9110 or [::1]:9110, or \"\" for none"},
+		{"metrics anywhere", "metrics: {listen: '127.0.0.1:0'}", "f:3:19: metrics.listen: 127.0.0.1:0 is not an address and a port: write one such as 127.0.0.1:9110 or [::1]:9110, or \"\" for none"},
 
 		{"several, in the order of the file", "log: {format: xml}\ndevice:\n  mtu: x\n  namee: y\n", "f:3:15: log.format: xml is not one of text, json\nf:5:8: device.mtu: x is not a whole number from 576 to 65521\nf:6:3: unknown key device.namee; did you mean name?"},
 	} {
@@ -258,7 +297,8 @@ func TestOverrides(t *testing.T) {
 		}
 	})
 	t.Run("replace what the file says", func(t *testing.T) {
-		f, err := Parse("f", []byte(everything), Overrides{Addresses: addresses, Routers: routers, Bridge: "br1"})
+		onlyIPv4 := regexp.MustCompile(`(?m)^(routes|ra): .*\n`).ReplaceAllString(everything, "")
+		f, err := Parse("f", []byte(onlyIPv4), Overrides{Addresses: addresses, Routers: routers, Bridge: "br1"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,25 +45,44 @@ func (v value) routers(to *[]netip.Addr) {
 		if !ok {
 			continue
 		}
-		a, err := netip.ParseAddr(s)
-		switch {
-		case err != nil && strings.Contains(s, "/"):
-			item.fail("%s: %s has a length: write the router's address alone", item.name(), show(s))
-		case err != nil:
-			item.fail("%s: %s is not an IP address", item.name(), show(s))
-		case a.Zone() != "":
-			item.fail("%s: %s names an interface: leave out the %% and what follows, there is only one", item.name(), show(s))
-		case a.Is4In6() || !isHost(a):
-			item.fail("%s: %s is not the address of a router", item.name(), show(s))
-		default:
-			for _, other := range *to {
-				if other.Is4() == a.Is4() {
-					item.refuse("a second " + family(a) + " router")
-				}
-			}
-			*to = append(*to, a)
+		a, ok := item.neighbour(s)
+		if !ok {
+			continue
 		}
+		same := 0
+		for _, other := range *to {
+			if other == a {
+				item.fail("%s: %s is there already", item.name(), a)
+			}
+			if other.Is4() == a.Is4() {
+				same++
+			}
+		}
+		if same == maxRouters {
+			item.fail("%s: %s is one too many: at most %d %s routers can stand in for each other", item.name(), a, maxRouters, family(a))
+		}
+		*to = append(*to, a)
 	}
+}
+
+const maxRouters = 4 // of a family
+
+// neighbour reads s, the text of v, as the address of another station on the LAN.
+func (v value) neighbour(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	switch {
+	case err != nil && strings.Contains(s, "/"):
+		v.fail("%s: %s has a length: write the router's address alone", v.name(), show(s))
+	case err != nil:
+		v.fail("%s: %s is not an IP address", v.name(), show(s))
+	case a.Zone() != "":
+		v.fail("%s: %s names an interface: leave out the %% and what follows, there is only one", v.name(), show(s))
+	case a.Is4In6() || !isHost(a):
+		v.fail("%s: %s is not the address of a router", v.name(), show(s))
+	default:
+		return a, true
+	}
+	return netip.Addr{}, false
 }
 
 // prefixes reads v as a list of networks and hosts.
@@ -78,22 +97,29 @@ func (v value) prefixes(to *[]netip.Prefix) {
 		if !ok {
 			continue
 		}
-		p, err := parsePrefix(s)
-		if a, aerr := netip.ParseAddr(s); aerr == nil && a.Zone() == "" && !a.Is4In6() {
-			p, err = netip.PrefixFrom(a, a.BitLen()), nil // a host may be written without a length
+		if p, ok := item.network(s); ok {
+			list = append(list, p)
 		}
-		if err == nil && p != p.Masked() {
-			err = fmt.Errorf("has host bits: write %s for the network or %s for the host", p.Masked(), p.Addr())
-		}
-		if err != nil {
-			item.fail("%s: %s %v", item.name(), show(s), err)
-			continue
-		}
-		list = append(list, p)
 	}
 	if len(list) > 0 { // empty and absent are one value
 		*to = list
 	}
+}
+
+// network reads s, the text of v, as a network or a host.
+func (v value) network(s string) (netip.Prefix, bool) {
+	p, err := parsePrefix(s)
+	if a, aerr := netip.ParseAddr(s); aerr == nil && a.Zone() == "" && !a.Is4In6() {
+		p, err = netip.PrefixFrom(a, a.BitLen()), nil // a host may be written without a length
+	}
+	if err == nil && p != p.Masked() {
+		err = fmt.Errorf("has host bits: write %s for the network or %s for the host", p.Masked(), p.Addr())
+	}
+	if err != nil {
+		v.fail("%s: %s %v", v.name(), show(s), err)
+		return netip.Prefix{}, false
+	}
+	return p, true
 }
 
 // parsePrefix reads ADDRESS/LENGTH.
@@ -165,14 +191,19 @@ func (r *reader) checkNetwork(c *Config) {
 	}
 	for i, router := range c.Routers {
 		if len(c.Addresses) > 0 {
-			r.checkRouter(c, i, router)
+			r.checkGateway(c, fmt.Sprintf("routers[%d]", i), router)
+		}
+	}
+	for i, route := range c.Routes {
+		if len(c.Addresses) > 0 {
+			r.checkRoute(c, i, route)
 		}
 	}
 }
 
-// checkRouter reports a router that cannot be reached in one hop from an address of its family.
-func (r *reader) checkRouter(c *Config, i int, router netip.Addr) {
-	at := r.file.place(fmt.Sprintf("routers[%d]", i))
+// checkGateway reports a router that cannot be reached in one hop from an address of its family.
+func (r *reader) checkGateway(c *Config, key string, router netip.Addr) {
+	at := r.file.place(key)
 	var same []string // our networks of the router's family
 	onLink := router.IsLinkLocalUnicast() && router.Is6()
 	for _, p := range c.Addresses {
@@ -180,7 +211,7 @@ func (r *reader) checkRouter(c *Config, i int, router netip.Addr) {
 			continue
 		}
 		if p.Addr() == router {
-			r.failAt(at, "routers[%d]: %s is the gateway's own address: write the NAT router's", i, router)
+			r.failAt(at, "%s: %s is the gateway's own address: write the %s", key, router, whose(key))
 			return
 		}
 		same = append(same, p.Masked().String())
@@ -188,10 +219,18 @@ func (r *reader) checkRouter(c *Config, i int, router netip.Addr) {
 	}
 	switch {
 	case len(same) == 0:
-		r.failAt(at, "routers[%d]: %s needs an %s address of the gateway's own: add one to addresses, or leave this router out", i, router, family(router))
+		r.failAt(at, "%s: %s needs an %s address of the gateway's own: add one to addresses, or leave this router out", key, router, family(router))
 	case !onLink:
-		r.failAt(at, "routers[%d]: %s is not in %s: the router must be in a network of the gateway's addresses", i, router, strings.Join(same, " or "))
+		r.failAt(at, "%s: %s is not in %s: the router must be in a network of the gateway's addresses", key, router, strings.Join(same, " or "))
 	}
+}
+
+// whose says whose address belongs at key.
+func whose(key string) string {
+	if strings.HasPrefix(key, "routes") {
+		return "other router's"
+	}
+	return "NAT router's"
 }
 
 func family(a netip.Addr) string {

@@ -26,7 +26,14 @@ func Write(w io.Writer, c *Config) error {
 	line("  offload: %s", quote(string(c.Device.Offload)))
 	line("addresses: %s", prefixList(c.Addresses))
 	line("routers: %s", flow(c.Routers, func(a netip.Addr) string { return quote(a.String()) }))
-	line("routes: []")
+	line("routes: %s", flow(c.Routes, func(r Route) string {
+		return "{to: " + quote(r.To.String()) + ", via: " + quote(r.Via.String()) + "}"
+	}))
+	line("ra:")
+	line("  enabled: %t  # advertise the gateway as IPv6 router", c.RA.Enabled)
+	line("  interval: %s", formatDuration(c.RA.Interval))
+	line("  lifetime: %s", formatDuration(c.RA.Lifetime))
+	line("  preference: %s  # a NAT router's is medium", c.RA.Preference)
 	line("intercept:%s", ifEmpty(c.Intercept, " []  # nothing is intercepted"))
 	for _, r := range c.Intercept {
 		line("  - name: %s", quote(r.Name))
@@ -66,7 +73,11 @@ func Write(w io.Writer, c *Config) error {
 	line("control:")
 	line("  socket: %s", quote(c.Control.Socket))
 	line("metrics:")
-	line(`  listen: ""`)
+	if c.Metrics.Listen.IsValid() {
+		line("  listen: %s", quote(c.Metrics.Listen.String()))
+	} else {
+		line(`  listen: ""  # off`)
+	}
 	line("log:")
 	line("  level: %s", strings.ToLower(c.Log.Level.String()))
 	line("  format: %s", quote(string(c.Log.Format)))

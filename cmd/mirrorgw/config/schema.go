@@ -17,7 +17,8 @@ func (r *reader) config(top value, c *Config) {
 		"device":     func(v value) { v.device(&c.Device) },
 		"addresses":  func(v value) { v.addresses(&c.Addresses) },
 		"routers":    func(v value) { v.routers(&c.Routers) },
-		"routes":     noRoutes,
+		"routes":     func(v value) { v.routes(&c.Routes) },
+		"ra":         func(v value) { v.ra(&c.RA) },
 		"intercept":  func(v value) { v.intercept(&c.Intercept) },
 		"limits":     refused,
 		"spool":      func(v value) { v.spool(&c.Spool) },
@@ -25,7 +26,7 @@ func (r *reader) config(top value, c *Config) {
 		"scan":       func(v value) { v.scan(&c.Scan) },
 		"quarantine": func(v value) { v.quarantine(&c.Quarantine) },
 		"control":    func(v value) { v.control(&c.Control) },
-		"metrics":    func(v value) { v.fields(map[string]func(value){"listen": noListen}) },
+		"metrics":    func(v value) { v.metrics(&c.Metrics) },
 		"log":        func(v value) { v.log(&c.Log) },
 	})
 }
@@ -201,20 +202,7 @@ func (v value) scan(s *Scan) {
 				"expanded": func(v value) { v.size(&s.Limits.Expanded) },
 				"depth":    func(v value) { v.count(1, 100, &s.Limits.Depth) },
 				"parts":    func(v value) { v.count(1, 1_000_000, &s.Limits.Parts) },
-				"time": func(v value) {
-					text, ok := v.text()
-					if !ok {
-						return
-					}
-					d, err := parseDuration(text)
-					if err != nil {
-						v.fail("%s: %s %v", v.name(), show(text), err)
-					} else if d <= 0 {
-						v.fail("%s must be more than 0", v.name())
-					} else {
-						s.Limits.Time = d
-					}
-				},
+				"time":     func(v value) { v.duration(&s.Limits.Time) },
 			})
 		},
 		"policy": func(v value) { v.policy(s.Policy) },
@@ -296,22 +284,10 @@ func logLevels() map[string]slog.Level {
 	return map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 }
 
-func noRoutes(v value) {
-	if items, ok := v.list(); ok && len(items) > 0 {
-		v.refuse("routes")
-	}
-}
-
 func noShadow(v value) {
 	var word string
 	oneOf(v, &word, []string{"true", "false"})
 	if word == "true" {
 		v.refuse("shadow")
-	}
-}
-
-func noListen(v value) {
-	if s, ok := v.text(); ok && s != "" {
-		v.refuse("metrics.listen")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -156,6 +157,23 @@ func (v value) size(to *int64) {
 		v.fail("%s must be more than 0", v.name())
 	default:
 		*to = n
+	}
+}
+
+// duration reads v as a duration above zero.
+func (v value) duration(to *time.Duration) {
+	s, ok := v.text()
+	if !ok {
+		return
+	}
+	d, err := parseDuration(s)
+	switch {
+	case err != nil:
+		v.fail("%s: %s %v", v.name(), show(s), err)
+	case d <= 0:
+		v.fail("%s must be more than 0", v.name())
+	default:
+		*to = d
 	}
 }
 

@@ -93,7 +93,7 @@ func (s *Stream) Close() error {
 func Capture(ctx context.Context, path, filter string) (*Stream, error) {
 	s, err := openCapture(ctx, path, filter)
 	if err != nil {
-		return nil, explain(err, path)
+		return nil, explain(path, err)
 	}
 	return s, nil
 }
@@ -115,7 +115,7 @@ func openCapture(ctx context.Context, path, filter string) (*Stream, error) {
 		DisableKeepAlives:  true,
 		DisableCompression: true,
 	}
-	resp, err := ask(ctx, whole, cancel, transport, "http://mirrorgw/capture?filter="+url.QueryEscape(filter))
+	resp, err := begin(ctx, whole, cancel, transport, "http://mirrorgw/capture?filter="+url.QueryEscape(filter))
 	if err != nil {
 		cancel()
 		return nil, err
@@ -129,8 +129,8 @@ func openCapture(ctx context.Context, path, filter string) (*Stream, error) {
 	return &Stream{body: resp.Body, quit: func() { stop(); cancel() }}, nil
 }
 
-// ask sends the request and waits for the answer to begin, for as long as ctx lasts and requestTime at most.
-func ask(ctx, whole context.Context, cancel func(), transport *http.Transport, address string) (*http.Response, error) {
+// begin sends the request and waits for the answer to begin, for as long as ctx lasts and requestTime at most.
+func begin(ctx, whole context.Context, cancel func(), transport *http.Transport, address string) (*http.Response, error) {
 	wait, done := context.WithTimeout(ctx, requestTime)
 	defer done()
 	stop := context.AfterFunc(wait, cancel)

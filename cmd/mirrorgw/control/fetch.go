@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,15 +22,15 @@ const maxStatus = 1 << 20
 //
 // Errors: one line that says why nobody answered, and what to do.
 func Fetch(ctx context.Context, path string) (*Status, error) {
-	s, err := fetch(ctx, path)
-	if err != nil {
-		return nil, explain(err, path)
+	var s Status
+	if err := ask(ctx, path, http.MethodGet, "/status", requestTime, &s, http.StatusOK); err != nil {
+		return nil, explain(path, err)
 	}
-	return s, nil
+	return &s, nil
 }
 
-// explain says in one line why the gateway at path did not answer as asked.
-func explain(err error, path string) error {
+// explain says why nobody answered.
+func explain(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
 		return fmt.Errorf("no gateway answers at %s: start one with `mirrorgw run`, or name its configuration with -c", path)
@@ -41,8 +43,9 @@ func explain(err error, path string) error {
 	}
 }
 
-func fetch(ctx context.Context, path string) (*Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
+// ask sends one request without a body and reads the answer, JSON with one of the status codes wanted.
+func ask(ctx context.Context, path, method, what string, within time.Duration, answer any, wanted ...int) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -51,21 +54,20 @@ func fetch(ctx context.Context, path string) (*Status, error) {
 		},
 		DisableKeepAlives: true,
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://mirrorgw/status", nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://mirrorgw"+what, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("it answered %s", resp.Status)
+	if !slices.Contains(wanted, resp.StatusCode) {
+		return fmt.Errorf("it answered %s", resp.Status)
 	}
-	var s Status
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(&s); err != nil {
-		return nil, fmt.Errorf("its answer: %w", err)
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(answer); err != nil {
+		return fmt.Errorf("its answer: %w", err)
 	}
-	return &s, nil
+	return nil
 }

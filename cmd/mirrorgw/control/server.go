@@ -33,6 +33,7 @@ type Server struct {
 	path     string
 	listener *net.UnixListener
 	inode    uint64
+	reload   ReloadFunc // nil: not offered
 	log      *slog.Logger
 	capture  CaptureFunc   // nil: not offered
 	patience time.Duration // with one answer; requestTime but in tests
@@ -162,6 +163,9 @@ func (s *Server) Run(ctx context.Context, status func() Status) error {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile) // at most requestTime long
 	if s.capture != nil {
 		mux.HandleFunc("GET /capture", s.serveCapture(ctx))
+	}
+	if s.reload != nil {
+		mux.HandleFunc("POST /reload", s.serveReload)
 	}
 	srv := &http.Server{
 		Handler:           mux,

@@ -13,6 +13,10 @@ type Status struct {
 	Engines    []Engine          `json:"engines"`
 	Quarantine Quarantine        `json:"quarantine"`
 	Routers    []Router          `json:"routers"`
+	Doctor     []Finding         `json:"doctor"`
+
+	// Confinement says what the process has given up, in a line that begins with confined or not confined.
+	Confinement string `json:"confinement"`
 
 	// Events is everything else the rooms count since the start: by room, then by name.
 	Events map[string]map[string]uint64 `json:"events"`
@@ -25,7 +29,7 @@ type Health string
 const (
 	OK       Health = "ok"       // frames flow and every engine has passed its self-test
 	Starting Health = "starting" // not all of that yet
-	Failing  Health = "failing"  // a part of it has stopped working; Engines and Routers tell which
+	Failing  Health = "failing"  // a part of it has stopped working; Engines, Routers and Doctor tell which
 	Draining Health = "draining" // asked to end: takes no new session
 )
 
@@ -64,8 +68,18 @@ type Quarantine struct {
 	Bytes uint64 `json:"bytes"`
 }
 
-// Router is one NAT router and whether it is found.
+// Finding is how one check for what would defeat the gateway came out.
+type Finding struct {
+	Check  string `json:"check"`
+	State  string `json:"state"`  // ok, unknown, warning or failing
+	Detail string `json:"detail"` // what is wrong; empty: nothing
+	Fix    string `json:"fix"`    // what to do about it, in one line
+}
+
+// Router is one next hop and whether it is found.
 type Router struct {
 	Address string `json:"address"`
-	MAC     string `json:"mac"` // empty: it does not answer
+	MAC     string `json:"mac"`          // empty: it does not answer
+	Standby bool   `json:"standby"`      // frames leave by another NAT router
+	To      string `json:"to,omitempty"` // the network a route leads to; empty: a NAT router
 }

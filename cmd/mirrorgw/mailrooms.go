@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/cmd/mirrorgw/metrics"
+	"mirrorgw/forwarder/pop3"
+	"mirrorgw/scanner"
+	"mirrorgw/scanner/notice"
+	"mirrorgw/scanner/yara"
+)
+
+// mailRooms are the rooms that need the engines, built for one configuration. A reload builds new ones beside them; sessions
+// that began with these end with them, and the last one closes their engine.
+type mailRooms struct {
+	cfg    *config.Config
+	engine *yara.Engine
+	judge  *scanner.Judge
+	relays []*pop3.Relay // by index of the rule
+
+	sessions int // guarded by mirror.mu
+}
+
+// maxOlder bounds the rooms kept for sessions that began before a reload, each with its rule set in memory.
+const maxOlder = 8
+
+// openMail builds the first rooms.
+func (m *mirror) openMail(ctx context.Context) error {
+	rooms, err := m.newMailRooms(ctx, m.cfg, nil)
+	if err != nil {
+		return err
+	}
+	m.moveIn(rooms)
+	return nil
+}
+
+// newMailRooms compiles the rules of cfg, tests the engine and builds the rooms behind it. They count on where those of before,
+// which may be nil, have come to.
+func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *mailRooms) (_ *mailRooms, err error) {
+	engine, err := yara.New(yara.Config{Rules: cfg.Scan.YARA.Rules, Log: m.log})
+	if err != nil {
+		return nil, rulesError(err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, engine.Close())
+		}
+	}()
+	if err := scanner.SelfTest(ctx, engine); err != nil {
+		return nil, err
+	}
+	sc, err := newScanner(cfg, timedEngine{engine, &m.scanTimes}, m.log)
+	if err != nil {
+		return nil, err
+	}
+	rooms := &mailRooms{cfg: cfg, engine: engine}
+	if before != nil {
+		rooms.judge, err = before.judge.Successor(sc, cfg.Scan.Policy)
+	} else {
+		rooms.judge, err = scanner.NewJudge(scanner.JudgeConfig{
+			Scanner: sc, Keeper: m.store, Composer: notice.Composer{}, Policy: cfg.Scan.Policy, Log: m.log,
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, rule := range cfg.Intercept {
+		mode := pop3.Hide
+		if rule.STLS == config.STLSPass {
+			mode = pop3.Pass
+		}
+		newRelay := pop3.New
+		if before != nil {
+			newRelay = before.relays[i].Successor
+		}
+		relay, err := newRelay(pop3.Config{STLS: mode, Spool: cfg.Spool, Judge: rooms.judge, Log: m.log})
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: %w", quote(rule.Name), err)
+		}
+		rooms.relays = append(rooms.relays, relay)
+	}
+	return rooms, nil
+}
+
+// timedEngine is an engine whose answers are timed.
+type timedEngine struct {
+	scanner.Engine
+	times *metrics.Histogram
+}
+
+// Scan implements scanner.Engine.
+func (e timedEngine) Scan(ctx context.Context, part *scanner.Part) (scanner.Findings, error) {
+	started := time.Now()
+	defer func() { e.times.Observe(e.Name(), time.Since(started)) }()
+	return e.Engine.Scan(ctx, part)
+}
+
+// moveIn has sessions begin in rooms from now on.
+func (m *mirror) moveIn(rooms *mailRooms) {
+	m.mu.Lock()
+	old := m.mail
+	m.mail = rooms
+	idle := old != nil && old.sessions == 0
+	if old != nil && !idle {
+		m.older++
+	}
+	m.mu.Unlock()
+	if idle {
+		m.closeEngine(old)
+	}
+}
+
+// enter returns the rooms a session begins in, nil before there are any. leave must follow.
+func (m *mirror) enter() *mailRooms {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.mail != nil {
+		m.mail.sessions++
+	}
+	return m.mail
+}
+
+// leave ends a session in rooms, which may be nil.
+func (m *mirror) leave(rooms *mailRooms) {
+	if rooms == nil {
+		return
+	}
+	m.mu.Lock()
+	rooms.sessions--
+	last := rooms != m.mail && rooms.sessions == 0
+	if last {
+		m.older--
+	}
+	m.mu.Unlock()
+	if last {
+		m.closeEngine(rooms)
+	}
+}
+
+func (m *mirror) closeEngine(rooms *mailRooms) {
+	if err := rooms.engine.Close(); err != nil {
+		m.log.Warn("closing the engine of an older configuration", "error", err)
+	}
+}
+
+// The reasons why a gateway cannot reload now.
+var (
+	errStarting  = errors.New("the gateway is still starting: try again when it is ready")
+	errEnding    = errors.New("the gateway is ending")
+	errTooManyAt = fmt.Errorf("sessions of %d older configurations are still running: try again when they have ended", maxOlder)
+)
+
+// Reload implements gateway.
+func (m *mirror) Reload(ctx context.Context, next *config.Config) error {
+	m.reloading.Lock()
+	defer m.reloading.Unlock()
+	m.mu.RLock()
+	now, older, ending := m.mail, m.older, m.ending
+	m.mu.RUnlock()
+	switch {
+	case ending:
+		return errEnding
+	case now == nil:
+		return errStarting
+	case older >= maxOlder:
+		return errTooManyAt
+	}
+	rooms, err := m.newMailRooms(ctx, next, now)
+	if err != nil {
+		return err
+	}
+	m.moveIn(rooms)
+	return nil
+}
+
+// newScanner returns the scanner that `run` and `scan` share.
+func newScanner(cfg *config.Config, engine scanner.Engine, log *slog.Logger) (*scanner.Scanner, error) {
+	l := cfg.Scan.Limits
+	return scanner.New(scanner.Config{
+		Engines: []scanner.Engine{engine},
+		Limits:  scanner.Limits{Message: l.Message, Expanded: l.Expanded, Depth: l.Depth, Parts: l.Parts, Time: l.Time},
+		Spool:   cfg.Spool,
+		Log:     log,
+	})
+}

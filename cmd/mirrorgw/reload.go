@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/urfave/cli/v2"
+
+	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/cmd/mirrorgw/control"
+)
+
+func (p *program) reloadCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "reload",
+		Usage: "have the running gateway read its configuration and rules again",
+		Description: "All or nothing: the new configuration and rules are compiled and tested beside the old ones, and take their place\n" +
+			"at once or not at all. Running sessions end with what they began with. SIGHUP does the same, and the log says\n" +
+			"what came of it. Live are scan, spool.memory, spool.max, intercept[].stls and log.level; other changes are refused and need a restart.",
+		Action: p.reload,
+	}
+}
+
+func (p *program) reload(c *cli.Context) error {
+	if _, err := p.exactly(c); err != nil {
+		return err
+	}
+	cfg, err := settings(c)
+	if err != nil {
+		if _, wrong := errors.AsType[config.Errors](err); wrong {
+			return fmt.Errorf("reload refused, nothing has changed:\n%s", err.Error()) // no more than what the gateway would say
+		}
+		return err
+	}
+	answer, err := control.Reload(c.Context, cfg.Control.Socket)
+	if err != nil {
+		return err
+	}
+	if answer.Refused != "" {
+		return fmt.Errorf("reload refused, nothing has changed:\n%s", answer.Refused)
+	}
+	what := "rules read again"
+	if len(answer.Changed) > 0 {
+		what += "; changed: " + strings.Join(answer.Changed, ", ")
+	}
+	fmt.Fprintln(p.stdout, what)
+	return nil
+}
+
+// live matches the keys that take effect by a reload. What is not named here is refused: the device and what the LAN knows of
+// the gateway, the rules that say which flows are intercepted (the forwarder decides by rule and not by flow, so that the
+// sessions of a rule that goes would be forwarded in their middle), files and sockets that stay open, and
+// the folder of the spool, which a confined process cannot choose anew.
+var live = regexp.MustCompile(`^(scan\..*|spool\.(memory|max)|intercept\[[0-9]+\]\.stls|log\.level)$`)
+
+// reloader reads a gateway's configuration again and has the gateway take it on.
+type reloader struct {
+	gateway gateway
+	reread  func() (*config.File, error)
+	tell    func(state string) // the service manager
+	level   *slog.LevelVar
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	current *config.Config // guarded by mu
+
+	done, refused atomic.Uint64
+}
+
+// reload puts everything new in place, or nothing. Where ending has ended it is too late.
+//
+// Errors: config.Errors, one for each thing wrong in the file; what the gateway says of rules; that it cannot reload now.
+func (r *reloader) reload(ctx, ending context.Context) (changed []string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if changed, err = r.try(ctx, ending); err != nil {
+		r.refused.Add(1)
+		r.log.Error("reload refused, nothing has changed", "error", err)
+		return nil, err
+	}
+	r.done.Add(1)
+	r.log.Info("reloaded", "changed", changed)
+	return changed, nil
+}
+
+func (r *reloader) try(ctx, ending context.Context) (changed []string, err error) {
+	select {
+	case <-r.gateway.Ready():
+	default:
+		return nil, errStarting
+	}
+	if ending.Err() != nil {
+		return nil, errEnding
+	}
+	r.tell(reloadingNow())
+	defer func() {
+		if ending.Err() == nil { // else the manager has been told of the end
+			r.tell(notifyReady)
+		}
+	}()
+	file, err := r.reread()
+	if err != nil {
+		return nil, outOfReach(err)
+	}
+	next := file.Config
+	changed = config.Differences(r.current, &next)
+	if err := onlyLive(file, changed); err != nil {
+		return nil, err
+	}
+	if err := r.gateway.Reload(ctx, &next); err != nil {
+		return nil, outOfReach(err)
+	}
+	r.current = &next
+	r.level.Set(next.Log.Level)
+	return changed, nil
+}
+
+// onlyLive refuses changes that need a restart.
+func onlyLive(file *config.File, changed []string) error {
+	var wrong config.Errors
+	for _, key := range changed {
+		if !live.MatchString(key) {
+			wrong = append(wrong, file.Errorf(key, "%s cannot change while the gateway runs: take the change back, or restart the gateway", key))
+		}
+	}
+	if len(wrong) > 0 {
+		wrong.Sort()
+		return wrong
+	}
+	return nil
+}
+
+// figures are the events of r for the status.
+func (r *reloader) figures() map[string]uint64 {
+	return map[string]uint64{"done": r.done.Load(), "refused": r.refused.Load()}
+}
