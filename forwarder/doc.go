@@ -10,9 +10,11 @@
 //  4. The loop carries it out: two MACs, TTL and header checksum rewritten in the buffer (rewrite.go), or the packet cut into
 //     fragments (fragment.go), or an ICMP error built (icmp.go), or a next hop asked for (neighbour.go), or what was told of
 //     routers noted (advertiser.go), or a counter (counters.go).
-//  5. Forwarded frames leave with one write, punted ones with one call for each of the host's two doors.
+//  5. A tap is shown the batch, where there is one and somebody looks at it (tap.go).
+//  6. Forwarded frames leave with one write, punted ones with one call for each of the host's two doors.
 //
-// Nothing on this way allocates, but for the first frame from a station that a table takes up. Step 1 and 4 to 5 happen in the queue's own goroutine; two queues share the neighbour and client
+// Nothing on this way allocates, but for the first frame from a station that a table takes up. Step 1 and 4 to 6 happen in
+// the queue's own goroutine; two queues share the neighbour and client
 // tables and the rate limits, nothing else.
 //
 // # What it does not hold

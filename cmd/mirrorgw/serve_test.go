@@ -25,8 +25,8 @@ import (
 // patience bounds the wait for what another process or the kernel does.
 const patience = 20 * time.Second
 
-// serving runs a gateway g until the test is over or end is called, which returns how it went. lines are its log.
-func serving(t *testing.T, g *idle, socket string) (lines *bufio.Scanner, end func() error) {
+// serving runs `run` with gateway g until the test is over or end is called, which returns how it went. lines are its log.
+func serving(t *testing.T, g gateway, socket string) (lines *bufio.Scanner, end func() error) {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Control.Socket = socket
@@ -35,7 +35,7 @@ func serving(t *testing.T, g *idle, socket string) (lines *bufio.Scanner, end fu
 }
 
 // servingFile is serving with a configuration file.
-func servingFile(t *testing.T, g *idle, path string) (lines *bufio.Scanner, end func() error) {
+func servingFile(t *testing.T, g gateway, path string) (lines *bufio.Scanner, end func() error) {
 	t.Helper()
 	read := func() (*config.File, error) { return config.Load(path, config.Overrides{}) }
 	file, err := read()
@@ -45,7 +45,7 @@ func servingFile(t *testing.T, g *idle, path string) (lines *bufio.Scanner, end 
 	return servingFrom(t, g, &file.Config, read)
 }
 
-func servingFrom(t *testing.T, g *idle, cfg *config.Config, read func() (*config.File, error)) (lines *bufio.Scanner, end func() error) {
+func servingFrom(t *testing.T, g gateway, cfg *config.Config, read func() (*config.File, error)) (lines *bufio.Scanner, end func() error) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
