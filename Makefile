@@ -4,6 +4,8 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
+PREFIX   ?= /usr/local
+DESTDIR  ?=
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 FUZZTIME ?= 10s
 TESTFLAGS ?=
@@ -52,6 +54,16 @@ bench: build ## measure forwarding beside the kernel and a bare loop, and sessio
 .PHONY: fuzz
 fuzz: setup ## run each fuzz target for FUZZTIME (10s)
 	tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: install
+install: ## install what is built, below DESTDIR and PREFIX (/usr/local)
+	@[ -x bin/mirrorgw ] || $(MAKE) build
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' tools/package/install.sh "$(CURDIR)/bin/mirrorgw"
+
+.PHONY: deb
+deb: setup ## build a Debian package in bin/, and test it
+	go build -trimpath -buildmode=pie -ldflags '-X main.version=$(VERSION) -extldflags=-Wl,-z,relro,-z,now' -o bin/deb/ ./cmd/mirrorgw
+	tools/package/test.sh "$$(tools/package/deb.sh bin/deb/mirrorgw '$(VERSION)' bin)"
 
 SOAKFRAMES ?= 10000000
 

@@ -139,6 +139,15 @@ var rooms = []room{
 		},
 	},
 	{
+		dir:  "forwarder/capture",
+		uses: []permit{{path: packets, why: "it writes pcapng"}},
+		tests: []permit{
+			{path: "mirrorgw/forwarder/capture", why: "tests from outside see the public names only"},
+			{path: "mirrorgw/forwarder", why: "what it costs is measured where it is plugged in"},
+			{path: goleak, why: "what ends has ended"},
+		},
+	},
+	{
 		dir: "scanner",
 		uses: []permit{
 			{path: "github.com/emersion/go-message/...", why: "the normal MIME parse"},

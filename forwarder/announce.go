@@ -177,7 +177,7 @@ func (f *Forwarder) advertise(lifetime time.Duration) {
 	icmp[5] = byte(a.Preference) & 3 << 3
 	binary.BigEndian.PutUint16(icmp[6:], uint16(lifetime/time.Second))
 	f.putRouterDiscovery(b[:], 16, allNodes)
-	f.totals.announced.Add(uint64(a.queue.write([][]byte{b[:]})))
+	f.totals.announced.Add(uint64(a.queue.writeOwn([][]byte{b[:]})))
 }
 
 // solicitRouters asks for the advertisements of others.
@@ -185,7 +185,7 @@ func (f *Forwarder) solicitRouters(q *queue) {
 	var b [l3 + ipv6Len + solicitationLen]byte
 	b[l3+ipv6Len] = ndRouterSolicitation
 	f.putRouterDiscovery(b[:], 8, allRouters)
-	q.write([][]byte{b[:]}) // one that is lost is repeated
+	q.writeOwn([][]byte{b[:]}) // one that is lost is repeated
 }
 
 var allRouters = netip.AddrFrom16([16]byte{0xff, 0x02, 15: 2})

@@ -42,7 +42,7 @@ func (f *Forwarder) watch(q *queue, g *guard) {
 // sendOwn sends a probe for an own address, or an announcement of it.
 func (f *Forwarder) sendOwn(q *queue, g *guard, a netip.Addr, announce bool) {
 	n := f.putOwn(g.frame[:], a, announce)
-	if q.write([][]byte{g.frame[:n]}) != 1 {
+	if q.writeOwn([][]byte{g.frame[:n]}) != 1 {
 		return
 	}
 	if announce {

@@ -5,13 +5,16 @@
 //
 //  1. A loop, one per device queue, reads a batch of frames (queue.go).
 //  2. parse looks at each once and leaves what it saw in a packet; it cannot fail, a fault is a value (packet.go).
-//  3. decide answers with a decision; it reads tables and changes nothing (decide.go; own.go and forward.go for what is
-//     addressed to the gateway and what is not).
-//  4. The loop carries it out: two MACs, TTL and header checksum rewritten in the buffer (rewrite.go), or an ICMP error
-//     built (icmp.go), or a next hop asked for (neighbour.go), or a counter (counters.go).
-//  5. Forwarded frames leave with one write, punted ones with one call for each of the host's two doors.
+//  3. decide answers with a decision; it reads tables and changes nothing (decide.go; route.go for the next hop, rule.go and
+//     quote.go for what is intercepted).
+//  4. The loop carries it out: two MACs, TTL and header checksum rewritten in the buffer (rewrite.go), or the packet cut into
+//     fragments (fragment.go), or an ICMP error built (icmp.go), or a next hop asked for (neighbour.go), or what was told of
+//     routers noted (advertiser.go), or a counter (counters.go).
+//  5. A tap is shown the batch, where there is one and somebody looks at it (tap.go).
+//  6. Forwarded frames leave with one write, punted ones with one call for each of the host's two doors.
 //
-// Nothing on this way allocates. Step 1 and 4 to 5 happen in the queue's own goroutine; two queues share the neighbour and client
+// Nothing on this way allocates, but for the first frame from a station that a table takes up. Step 1 and 4 to 6 happen in
+// the queue's own goroutine; two queues share the neighbour and client
 // tables and the rate limits, nothing else.
 //
 // # What it does not hold
@@ -25,8 +28,12 @@
 //
 // # How it stops
 //
-// Run starts one goroutine for each port and one that asks for neighbours. The owner of the ports closes them: a loop ends
-// on os.ErrClosed, the neighbour goroutine with the last loop, and Run returns.
+// Run starts one goroutine for each port, one that asks for neighbours and one that asks for routers and advertises us. The owner of
+// the ports closes them: a loop ends on os.ErrClosed, the other two with the last loop, and Run returns.
+//
+// # Requirements
+//
+// Which test holds which row of the router's requirements is in rows_test.go.
 //
 // # Decisions
 //
@@ -41,6 +48,17 @@
 //     (requirement A18). A request to all, which any answer may satisfy, follows only where unicast went unanswered.
 //   - 2026-11: no ICMP redirect is ever sent, and none reaches the host (deviation from RFC 1812 section 5.2.7.2 and RFC 4861 section
 //     8.2): a client that obeys one bypasses the gateway.
+//   - 2026-11: TCP in fragments is dropped, whole datagrams of it: nothing legitimate sends it, and whoever reassembles differently
+//     than the endpoint has a hole. Reversed by a client that needs it.
+//   - 2026-11: of several routers the first that answers is used. They are asked every second, and three requests go to the known MAC
+//     alone: one lost frame neither moves the LAN's traffic nor lets a forged answer in. All of them count as outside.
+//   - 2026-11: sources are held against routes as destinations are: a network behind a router may only be heard by its MAC.
+//   - 2026-11: ICMP that would shrink a flow below 552 octets (IPv6 1,280) is not believed, neither about our own packets nor
+//     about those in a server's name.
+//   - 2026-11: SYNs are limited by client, and a client that finishes its handshakes not at all. The limit is no defence against
+//     forged sources, which the host's cookies are; it keeps one broken or hostile station from filling the host's tables.
+//   - 2026-11: another's router advertisement is noted and dropped, the configured router's included: it is what leads IPv6 past the
+//     gateway. Our own carry no prefixes: addresses stay the router's business.
 //   - 2026-11: a panic costs the frame that caused it; a panic inside Host is not caught, since a netstack that
 //     panicked may hold its locks. Reversed if Host ever promises to survive one.
 package forwarder

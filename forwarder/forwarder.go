@@ -51,6 +51,7 @@ type Config struct {
 	// goroutine of Run and must not wait. Default: nobody is told.
 	RoutersChanged func(inUse []netip.Addr)
 
+	Tap Tap              // default: none
 	Log *slog.Logger     // default: discard
 	Now func() time.Time // default: time.Now
 }
@@ -64,6 +65,7 @@ type Forwarder struct {
 	errors     *errorLimit
 	fragments  *fragmentLimit
 	mtu        int
+	tap        Tap // may be nil
 
 	advertisers advertisers
 	announcer   announcer
@@ -127,6 +129,7 @@ func New(c Config) (*Forwarder, error) {
 		errors:     newErrorLimit(),
 		fragments:  newFragmentLimit(),
 		mtu:        c.MTU,
+		tap:        c.Tap,
 
 		advertisers: advertisers{list: make(map[netip.Addr]Advertiser)},
 		announcer:   newAnnouncer(n, c.Advertise),
@@ -223,7 +226,7 @@ func newAsker() *asker { return &asker{list: make([]request, 0, maxNeighbours)} 
 func (f *Forwarder) ask(q *queue, a *asker, all bool) {
 	a.list = f.neighbours.due(a.list[:0], all, f.now())
 	for _, r := range a.list {
-		if n := f.putRequest(a.frame[:], r); n > 0 && q.write([][]byte{a.frame[:n]}) == 1 {
+		if n := f.putRequest(a.frame[:], r); n > 0 && q.writeOwn([][]byte{a.frame[:n]}) == 1 {
 			f.totals.requests.Add(1)
 		}
 	}

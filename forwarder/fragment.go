@@ -114,6 +114,7 @@ func putLaterHeader(b, first []byte) int {
 
 // split sends the packet at hand on in fragments. What of the batch goes before it has to leave first.
 func (q *queue) split(d decision) {
+	q.showForwarded(q.forwarded)
 	q.sendForwarded()
 	p := &q.packet
 	p.complete()
@@ -129,6 +130,7 @@ func (q *queue) split(d decision) {
 			q.pieces = append(q.pieces, room[:n:n])
 			room = room[n:]
 		}
+		q.showForwarded(q.pieces)
 		taken := q.write(q.pieces)
 		q.tally.fragments += uint64(taken)
 		for _, b := range q.pieces[:taken] {

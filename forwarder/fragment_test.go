@@ -27,6 +27,10 @@ func super(frame []byte, kind byte, size uint16) []byte {
 	b := bytes.Clone(frame)
 	b[0], b[1] = needsChecksum, kind
 	binary.LittleEndian.PutUint16(b[4:], size)
+	b[6], b[8] = etherLen+ipv4Len, 16 // where the checksum is to go
+	if b[l3]>>4 == 6 {
+		b[6] = etherLen + ipv6Len
+	}
 	return b
 }
 

@@ -98,6 +98,7 @@ func (q *queue) handle(n int) {
 	for i := 0; i < n; {
 		i = q.decideFrom(i, n)
 	}
+	q.show()
 	q.send()
 	if len(q.own) > 0 {
 		q.host.DeliverOwn(q.own)

@@ -90,10 +90,17 @@ func TestErrorsAboutInterceptedFlows(t *testing.T) {
 	if m, known := g.clients.lookup(addr(station4)); known {
 		t.Errorf("who sends an error is taken for a client, at %x", m)
 	}
-	fromOutside := errorAbout(t, "198.51.100.7", station4, 3, 4, 1400, answerSegment(t, station4, server4, 110))
-	copy(fromOutside[virtioLen+6:], routerMAC[:])
+}
+
+// From outside nothing is about an intercepted flow, whatever the rules say: the host never sent it that way.
+func TestErrorsFromOutsideAreNobodys(t *testing.T) {
+	c := testConfig()
+	c.Intercept[0].Clients = prefixes("0.0.0.0/0", "::/0")
+	g := newGateway(t, c)
 	learn(t, g, station4, stationMAC)
-	check(t, g, []row{ok("about a server of the LAN, from outside", fromOutside, forward)})
+	frame := errorAbout(t, "198.51.100.7", station4, 3, 4, 1400, answerSegment(t, station4, server4, 110))
+	copy(frame[virtioLen+6:], routerMAC[:])
+	check(t, g, []row{ok("about a server of the LAN", frame, forward)})
 }
 
 // The floor holds for what is about the gateway's own packets, too.

@@ -39,7 +39,7 @@ func TestUDPLoad(t *testing.T) {
 		counted = total
 	}
 	// At another port nobody is, as ICMP says.
-	elsewhere := testnet.UDPLoad{To: netip.AddrPortFrom(testnet.ClientIPv4, 10), Rate: 10000, Time: 50 * time.Millisecond}
+	elsewhere := testnet.UDPLoad{To: netip.AddrPortFrom(testnet.ClientIPv4, 10), Flows: 1, Rate: 1000, Time: 200 * time.Millisecond}
 	if result, err := elsewhere.Run(t.Context(), l.Router); err != nil || result.Sent == 0 {
 		t.Errorf("to a closed port: %+v, %v", result, err)
 	}

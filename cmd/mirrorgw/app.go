@@ -25,7 +25,10 @@ func (p *program) app() *cli.App {
 }
 
 func (p *program) commands() []*cli.Command {
-	all := []*cli.Command{p.checkCommand(), p.scanCommand(), p.quarantineCommand(), p.statusCommand(), p.reloadCommand(), p.deviceCommand(), p.labCommand(), p.versionCommand()}
+	all := []*cli.Command{
+		p.checkCommand(), p.scanCommand(), p.quarantineCommand(), p.statusCommand(), p.captureCommand(), p.reloadCommand(),
+		p.documentsCommand(), p.deviceCommand(), p.labCommand(), p.versionCommand(),
+	}
 	if p.rooms.newGateway != nil {
 		all = append(all, p.runCommand())
 	}

@@ -8,7 +8,8 @@
 //   - app.go: the command tree; usage.go: what makes a command line wrong; one file for each command.
 //   - serve.go: the life of a running gateway, from the control socket to the last drained session.
 //   - confinement.go: what a running gateway can still reach; mirrorgw/confine sees to it. device.go: what root does for it once.
-//   - mirrorgw/config reads the configuration, mirrorgw/control answers `status`.
+//   - mirrorgw/config reads the configuration, mirrorgw/control answers `status` and `reload`,
+//     mirrorgw/metrics answers Prometheus.
 //
 // It knows how rooms are plugged together and nothing of how they work.
 //
@@ -35,4 +36,13 @@
 //   - 2026: `device up` makes what is missing and gives it to the service user; what is there already and belongs to somebody else
 //     it names, with the command that mends it, and leaves alone. /dev/net/tun is opened to the user's group where only root
 //     may open it: udev's rule would open it to everybody, and a TAP without an owner with it.
+//   - 2026: what a reload may change is a short list (reload.go), and a key that is not on it is refused: a new key is safe by
+//     default. Which flows are intercepted is not on it, since the forwarder decides by rule and not by flow.
+//   - 2026: a reload builds the rooms behind the engines anew beside the old ones. Judges and relays have successors that count
+//     together, so that no figure falls and no mail's refusals are forgotten; at most eight older sets live at once.
+//   - 2026: an engine's time is taken by wrapping it, so that the scanner knows nothing of metrics.
+//   - 2026: the watchdog asks for the status as a user would. Where the quarantine's disk hangs, so does the status, and the
+//     service manager starts the gateway anew; forwarding needs no disk and goes on within the second.
+//   - 2026: the manual page and completions are written by the program itself when it is installed, by a command that is not
+//     shown (documents): nothing generated is committed.
 package main

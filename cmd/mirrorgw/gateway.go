@@ -13,6 +13,7 @@ import (
 	"mirrorgw/cmd/mirrorgw/doctor"
 	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/forwarder"
+	"mirrorgw/forwarder/capture"
 	"mirrorgw/scanner/quarantine"
 	"mirrorgw/scanner/yara"
 	"mirrorgw/stack"
@@ -29,6 +30,7 @@ type mirror struct {
 	forwarder *forwarder.Forwarder
 	stack     *stack.Stack
 	store     *quarantine.Store
+	tap       *capture.Tap
 	doctor    *doctor.Doctor
 
 	scanTimes metrics.Histogram // by engine
@@ -44,7 +46,7 @@ type mirror struct {
 
 // newMirror builds the gateway and opens its device. What can fail without a trace comes first, the device last.
 func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
-	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{})}
+	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{}), tap: capture.New(nil)}
 	device := deviceOf(cfg)
 	mac := device.MAC
 	addresses := withLinkLocal(cfg.Addresses, stack.LinkLocal(mac))
@@ -55,6 +57,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Routers:   cfg.Routers,
 		Routes:    forwarderRoutes(cfg.Routes),
 		Intercept: rulesOf(cfg.Intercept),
+		Tap:       m.tap,
 		Advertise: advertise(cfg.RA),
 		Log:       log,
 
@@ -79,7 +82,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 	}
 	writers := make([]stack.FrameWriter, len(m.device.Queues()))
 	for i, q := range m.device.Queues() {
-		writers[i] = q
+		writers[i] = m.tap.Writer(q)
 	}
 	m.stack, err = stack.New(stack.Config{
 		MAC:        mac,

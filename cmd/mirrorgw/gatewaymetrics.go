@@ -33,8 +33,12 @@ func (m *mirror) Metrics(s control.Status) *metrics.Page {
 	p.Histogram("mirrorgw_scan_seconds", "Time an engine took for one part of a mail, waiting for its turn included.", "engine", &m.scanTimes)
 
 	routers := p.Family("mirrorgw_router_up", metrics.Gauge, "Whether a router answers.")
+	shown := make(map[string]bool) // one router may have several routes
 	for _, r := range s.Routers {
-		routers.Add(one(r.MAC != ""), "router", r.Address)
+		if !shown[r.Address] {
+			routers.Add(one(r.MAC != ""), "router", r.Address)
+		}
+		shown[r.Address] = true
 	}
 	p.Family("mirrorgw_flows", metrics.Gauge, "Intercepted flows that are open.").Add(float64(s.Flows.Open))
 	p.Family("mirrorgw_quarantine_mails", metrics.Gauge, "Mails in quarantine.").Add(float64(s.Quarantine.Count))

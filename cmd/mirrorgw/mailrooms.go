@@ -150,9 +150,9 @@ func (m *mirror) closeEngine(rooms *mailRooms) {
 
 // The reasons why a gateway cannot reload now.
 var (
-	errStarting  = errors.New("the gateway is still starting: try again when it is ready")
-	errEnding    = errors.New("the gateway is ending")
-	errTooManyAt = fmt.Errorf("sessions of %d older configurations are still running: try again when they have ended", maxOlder)
+	errStarting = errors.New("the gateway is still starting: try again when it is ready")
+	errEnding   = errors.New("the gateway is ending")
+	errTooMany  = fmt.Errorf("sessions of %d older configurations are still running: try again when they have ended", maxOlder)
 )
 
 // Reload implements gateway.
@@ -168,7 +168,7 @@ func (m *mirror) Reload(ctx context.Context, next *config.Config) error {
 	case now == nil:
 		return errStarting
 	case older >= maxOlder:
-		return errTooManyAt
+		return errTooMany
 	}
 	rooms, err := m.newMailRooms(ctx, next, now)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -52,10 +51,7 @@ func (p *program) quarantineExport(c *cli.Context) error {
 
 // writeNew writes content to a file that did not exist, for its owner only. With an error there is no file.
 func writeNew(name string, content io.Reader) (err error) {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already and is not overwritten", quote(name))
-	}
+	file, err := createNew(name)
 	if err != nil {
 		return err
 	}

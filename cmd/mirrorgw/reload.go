@@ -85,7 +85,8 @@ func (r *reloader) reload(ctx, ending context.Context) (changed []string, err er
 		return nil, err
 	}
 	r.done.Add(1)
-	r.log.Info("reloaded", "changed", changed)
+	r.log.Info("reloaded", "changed", changed) // at the old level, or who asks for fewer lines would not see it
+	r.level.Set(r.current.Log.Level)
 	return changed, nil
 }
 
@@ -117,7 +118,6 @@ func (r *reloader) try(ctx, ending context.Context) (changed []string, err error
 		return nil, outOfReach(err)
 	}
 	r.current = &next
-	r.level.Set(next.Log.Level)
 	return changed, nil
 }
 

@@ -26,20 +26,36 @@ import (
 const patience = 20 * time.Second
 
 // serving runs `run` with gateway g until the test is over or end is called, which returns how it went. lines are its log.
-func serving(t *testing.T, g *idle, socket string) (lines *bufio.Scanner, end func() error) {
+func serving(t *testing.T, g gateway, socket string) (lines *bufio.Scanner, end func() error) {
+	t.Helper()
+	cfg := config.Default()
+	cfg.Control.Socket = socket
+	cfg.Metrics.Listen = netip.AddrPort{}
+	return servingFrom(t, g, cfg, func() (*config.File, error) { return &config.File{Config: *cfg}, nil })
+}
+
+// servingFile is serving with a configuration file.
+func servingFile(t *testing.T, g gateway, path string) (lines *bufio.Scanner, end func() error) {
+	t.Helper()
+	read := func() (*config.File, error) { return config.Load(path, config.Overrides{}) }
+	file, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return servingFrom(t, g, &file.Config, read)
+}
+
+func servingFrom(t *testing.T, g gateway, cfg *config.Config, read func() (*config.File, error)) (lines *bufio.Scanner, end func() error) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := config.Default()
-	cfg.Control.Socket = socket
-	cfg.Metrics.Listen = netip.AddrPort{}
 	p := &program{stderr: w, rooms: rooms{newGateway: func(*config.Config, *slog.Logger) (gateway, error) { return g, nil }}}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- p.serve(ctx, cfg, func() (*config.File, error) { return &config.File{Config: *cfg}, nil })
+		done <- p.serve(ctx, cfg, read)
 		w.Close()
 	}()
 	t.Cleanup(func() { cancel(); r.Close() })

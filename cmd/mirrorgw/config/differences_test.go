@@ -19,10 +19,11 @@ func TestDifferences(t *testing.T) {
 	}
 	for _, c := range []struct{ a, b, want string }{
 		{minimal, minimal, ""},
-		{minimal, everything, "device.name device.bridge device.mac device.mtu device.queues device.offload addresses routers " +
-			"intercept[0].name intercept[0].ports intercept[0].clients intercept[0].servers intercept[0].skip.clients intercept[0].skip.servers intercept[0].stls " +
-			"spool.dir spool.memory spool.max scan.yara.rules scan.limits.message scan.limits.expanded scan.limits.depth scan.limits.parts scan.limits.time " +
-			"quarantine.dir control.socket metrics.listen log.level log.format"},
+		{
+			minimal, "addresses: [192.168.1.2/24, 'fd00:1::2/64']\nrouters: [192.168.1.1]\ndevice: {mac: '02:00:5e:10:00:01', queues: 2}\n" +
+				"intercept: [{stls: pass, skip: {clients: [192.168.1.9]}}]\nscan: {yara: {rules: [/a]}}\nspool: {dir: /s}\nmetrics: {listen: ''}\n",
+			"device.mac device.queues addresses intercept[0].skip.clients intercept[0].stls spool.dir scan.yara.rules metrics.listen",
+		},
 		{minimal, minimal + "intercept: []\n", "intercept"},
 		{minimal, minimal + "log: {level: debug}\nscan: {limits: {depth: 3}}\n", "scan.limits.depth log.level"},
 	} {

@@ -5,6 +5,8 @@
 //   - Status: what is answered, in the names promised to users.
 //   - Server: the socket and who may open it; one gateway per socket.
 //   - Fetch: the question.
+//   - Capture: frames as pcapng, for as long as somebody reads. They hold passwords and mail: who may open the socket may see
+//     them.
 //   - Go's runtime profiles below /debug/pprof/, for whoever looks into a gateway: heap, goroutine and so on, as
 //     runtime/pprof has them. They hold stacks and sizes, no mail.
 //
@@ -12,8 +14,8 @@
 //
 // # How it stops
 //
-// Listen takes the socket and starts nothing. Run answers until its context ends, finishes what is being answered, and
-// removes the socket.
+// Listen takes the socket and starts nothing. Run answers until its context ends, finishes what is being answered, captures by
+// ending them in order, and removes the socket.
 //
 // # Decisions
 //

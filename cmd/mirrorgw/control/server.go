@@ -35,6 +35,8 @@ type Server struct {
 	inode    uint64
 	reload   ReloadFunc // nil: not offered
 	log      *slog.Logger
+	capture  CaptureFunc   // nil: not offered
+	patience time.Duration // with one answer; requestTime but in tests
 }
 
 // Listen takes the socket at path. The folder is created where it is missing, a socket whose process is gone is replaced.
@@ -72,7 +74,7 @@ func listen(path string, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false) // Close must not remove a successor's socket
-	s := &Server{path: path, listener: l, log: log}
+	s := &Server{path: path, listener: l, log: log, patience: requestTime}
 	if err := s.moveIn(fresh); err != nil {
 		l.Close()
 		os.Remove(fresh)
@@ -159,14 +161,17 @@ func (s *Server) Run(ctx context.Context, status func() Status) error {
 	})
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile) // at most requestTime long
+	if s.capture != nil {
+		mux.HandleFunc("GET /capture", s.serveCapture(ctx))
+	}
 	if s.reload != nil {
 		mux.HandleFunc("POST /reload", s.serveReload)
 	}
 	srv := &http.Server{
 		Handler:           mux,
-		ReadHeaderTimeout: requestTime,
-		ReadTimeout:       requestTime,
-		WriteTimeout:      requestTime,
+		ReadHeaderTimeout: s.patience,
+		ReadTimeout:       s.patience,
+		WriteTimeout:      s.patience,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Tests a package without installing it: what is in it, what it depends on, and that its program runs from a folder.
+#
+#   test.sh PACKAGE
+set -euo pipefail
+package=${1:?test.sh PACKAGE}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+holds() { # WHAT COMMAND…
+	local what=$1
+	shift
+	"$@" >"$work/said" 2>&1 || {
+		echo "package: $what does not hold:" >&2
+		cat "$work/said" >&2
+		bad=1
+	}
+}
+
+dpkg-deb -c "$package" >"$work/files"
+for path in ./usr/bin/mirrorgw ./usr/lib/systemd/system/mirrorgw.service ./usr/lib/systemd/system/mirrorgw-device.service \
+	./usr/lib/sysusers.d/mirrorgw.conf ./usr/lib/tmpfiles.d/mirrorgw.conf ./usr/share/man/man8/mirrorgw.8.gz \
+	./usr/share/bash-completion/completions/mirrorgw ./etc/mirrorgw/mirrorgw.yaml; do
+	holds "$path is in the package, and root's" grep -qE "root/root .* $path\$" "$work/files"
+done
+holds "no file is writable for others" awk '$1 ~ /^.(.{4}w|.{7}w)/ { print; bad = 1 } END { exit bad }' "$work/files"
+dpkg-deb -f "$package" >"$work/control"
+if ldd "$(command -v "${PROGRAM-bin/deb/mirrorgw}")" | grep -q libyara; then
+	holds "it depends on libyara" grep -q '^Depends: .*libyara' "$work/control"
+fi
+holds "its configuration is a conffile" sh -c 'dpkg-deb --ctrl-tarfile "$1" | tar -xO ./conffiles | grep -qx /etc/mirrorgw/mirrorgw.yaml' sh "$package"
+
+dpkg-deb -x "$package" "$work/root"
+program=$work/root/usr/bin/mirrorgw
+holds "version" "$program" version
+holds "the first configuration with addresses is valid" sh -c '
+	sed "s/^#\(addresses\|routers\)/\1/" "$1/etc/mirrorgw/mirrorgw.yaml" >"$2/m.yaml"
+	echo "quarantine: {dir: $2/q}" >>"$2/m.yaml" && echo "control: {socket: $2/ctl}" >>"$2/m.yaml"
+	"$1/usr/bin/mirrorgw" check -c "$2/m.yaml"' sh "$work/root" "$work"
+holds "the first configuration as it is names what is missing" sh -c '! "$1/usr/bin/mirrorgw" check -c "$1/etc/mirrorgw/mirrorgw.yaml" 2>&1 | grep -v "^.*: \(addresses\|routers\)"' sh "$work/root"
+holds "the completions are bash" bash -n "$work/root/usr/share/bash-completion/completions/mirrorgw"
+holds "quarantine's subcommands are completed" bash -c '. "$1"; COMP_WORDS=(mirrorgw -c x quarantine l); COMP_CWORD=4; _mirrorgw; [ "${COMPREPLY[*]}" = list ]' bash "$work/root/usr/share/bash-completion/completions/mirrorgw"
+if command -v man >/dev/null; then
+	holds "the manual page has no warnings" sh -c '[ -z "$(LC_ALL=C.UTF-8 MANROFFSEQ= MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$1" 2>&1 >/dev/null)" ]' sh "$work/root/usr/share/man/man8/mirrorgw.8.gz"
+fi
+if command -v systemd-analyze >/dev/null; then
+	holds "the service's exposure is 2.0 at most" systemd-analyze security --no-pager --offline=true --threshold=20 "$work/root/usr/lib/systemd/system/mirrorgw.service"
+	holds "the units are well formed" sh -c '! systemd-analyze verify --man=no "$1"/mirrorgw.service "$1"/mirrorgw-device.service 2>&1 | grep mirrorgw | grep -v "is not executable"' sh "$work/root/usr/lib/systemd/system"
+fi
+[ "$bad" = 0 ] && echo "package: all holds"
+exit "$bad"
