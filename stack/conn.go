@@ -62,8 +62,27 @@ func (c *conn) Write(b []byte) (int, error) {
 // nothing. By itself the netstack would for a quarter of an hour, at 27 KB for each session whose client went out of the door.
 const orphanTimeout = 30 * time.Second
 
+// forgetBuffer is what is "written" last: the netstack keeps a reference to the slice of the last write, a relay's buffer of 32 KB
+// or more, as long as an ended connection lingers.
+type forgetBuffer struct{}
+
+var errForget = errors.New("nothing to write")
+
+// Read implements tcpip.Payloader: it never has anything.
+func (forgetBuffer) Read([]byte) (int, error) { return 0, errForget }
+
+// Len implements tcpip.Payloader.
+func (forgetBuffer) Len() int { return 1 }
+
+// CloseWrite ends the direction to the peer. What was written is still sent.
+func (c *conn) CloseWrite() error {
+	_, _ = c.ep.Write(forgetBuffer{}, tcpip.WriteOptions{}) // fails, as it is to
+	return c.TCPConn.CloseWrite()
+}
+
 // Close closes the connection. What was written is still sent.
 func (c *conn) Close() error {
+	_, _ = c.ep.Write(forgetBuffer{}, tcpip.WriteOptions{}) // fails, as it is to
 	timeout := tcpip.TCPUserTimeoutOption(orphanTimeout)
 	_ = c.ep.SetSockOpt(&timeout) // never fails
 	return c.TCPConn.Close()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -76,4 +77,45 @@ func TestEndedFlowOfAVanishedClientIsForgotten(t *testing.T) {
 			return n.stack.Counters().Endpoints <= 0
 		})
 	})
+}
+
+// TestEndedConnectionLetsGoOfTheBuffer: a connection that lingers after its end does not hold on to what its relay wrote from.
+func TestEndedConnectionLetsGoOfTheBuffer(t *testing.T) {
+	for name, end := range map[string]func(net.Conn) error{
+		"Close":      net.Conn.Close,
+		"CloseWrite": func(c net.Conn) error { return c.(interface{ CloseWrite() error }).CloseWrite() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var gone, collected atomic.Bool
+			done := make(chan struct{})
+			n := newNetwork(t, testnet.WireConfig{Filter: func(from string, frame []byte) bool {
+				return from != "client" || !gone.Load() || !isTCP(frame)
+			}}, func(_ context.Context, f stack.Flow) {
+				defer close(done)
+				gone.Store(true)
+				buf := make([]byte, 32<<10)
+				runtime.AddCleanup(&buf[0], func(b *atomic.Bool) { b.Store(true) }, &collected)
+				if _, err := f.Client.Write(buf[:100]); err != nil {
+					t.Error(err)
+				}
+				if err := end(f.Client); err != nil {
+					t.Error(err)
+				}
+			}, nil)
+			n.listen(server4, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) })
+			c, err := n.client.DialTCP(t.Context(), server4)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			<-done
+			testnet.WaitFor(t, "the buffer to be collected", func() bool {
+				runtime.GC()
+				return collected.Load()
+			})
+			if n.stack.Counters().Endpoints <= 0 {
+				t.Error("the connection does not linger: this shows nothing")
+			}
+		})
+	}
 }
