@@ -65,10 +65,10 @@ deb: setup ## build a Debian package in bin/, and test it
 	go build -trimpath -buildmode=pie -ldflags '-X main.version=$(VERSION) -extldflags=-Wl,-z,relro,-z,now' -o bin/deb/ ./cmd/mirrorgw
 	tools/package/test.sh "$$(tools/package/deb.sh bin/deb/mirrorgw '$(VERSION)' bin)"
 
-SOAKFRAMES ?= 10000000
+SOAKFRAMES ?= 100000000
 
 .PHONY: soak
-soak: setup ## the long runs: SOAKFRAMES (10000000) mutated frames, link flaps (root)
+soak: setup ## the long runs: SOAKFRAMES (100000000) mutated frames, link flaps (root)
 	MIRRORGW_SOAK_FRAMES=$(SOAKFRAMES) go test -count=1 -timeout 12h -v -run '^TestRouter(A16|C10|C17|A12)' ./cmd/mirrorgw
 
 .PHONY: fmt

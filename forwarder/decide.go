@@ -82,6 +82,9 @@ func (f *Forwarder) decideOwn(p *packet) decision {
 		if c.router { // a forged one misleads workstations all the same
 			return dropped(RouterDiscovery)
 		}
+		if c.made && c.mac == f.network.mac {
+			return dropped(SourceOwn) // nobody else is where we are
+		}
 		if c.made && f.neighbours.contradicts(c.addr, c.mac) {
 			return decision{reason: ForgedNeighbour, station: c.addr}
 		}

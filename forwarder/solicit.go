@@ -43,6 +43,9 @@ func (f *Forwarder) decideARP(p *packet) decision {
 	if binary.BigEndian.Uint64(b)>>16 != 0x0001_0800_0604 || op != arpRequest && op != arpReply || !isStation(station) {
 		return dropped(Malformed)
 	}
+	if station == f.network.mac {
+		return dropped(SourceOwn) // nobody else is where we are
+	}
 	if f.neighbours.contradicts(sender, station) {
 		return decision{reason: ForgedNeighbour, station: sender}
 	}

@@ -30,7 +30,7 @@ import (
 const (
 	// mutatedFrames is how many frames a run of the tests sends: what two busy cores do in less than a minute. `make soak` has
 	// MIRRORGW_SOAK_FRAMES say more.
-	mutatedFrames = 1_000_000
+	mutatedFrames = 4_000_000
 	soakFrames    = "MIRRORGW_SOAK_FRAMES"
 
 	mutationSeed = 1
