@@ -157,22 +157,15 @@ func TestRouterA12TCPFragments(t *testing.T) {
 func TestRouterA12OrphanFragments(t *testing.T) {
 	l := newRouterLab(t, nil)
 	send := func(orphans bool) {
-		const packets, at = 100_000, 500
-		before := l.status()
-		for sent := range packets {
-			to := []netip.Addr{testnet.GatewayIPv4, testnet.MailIPv4, testnet.GatewayIPv6, testnet.MailIPv6}[sent%4]
-			protocol := []layers.IPProtocol{layers.IPProtocolUDP, layers.IPProtocolTCP, layers.IPProtocolUDP}[sent%3]
+		l.flood(100_000, func(i int) []byte {
+			to := []netip.Addr{testnet.GatewayIPv4, testnet.MailIPv4, testnet.GatewayIPv6, testnet.MailIPv6}[i%4]
+			protocol := []layers.IPProtocol{layers.IPProtocolUDP, layers.IPProtocolTCP, layers.IPProtocolUDP}[i%3]
 			packet := frame(l.client.MAC, mirrorMAC, ipOf(strangerAddress(to), to, protocol, 64), gopacket.Payload(make([]byte, 1200)))
 			if orphans {
-				packet = fragment(packet, uint32(sent), 8*(sent%100), packet[len(packet)-1200:], true)
+				packet = fragment(packet, uint32(i), 8*(i%100), packet[len(packet)-1200:], true)
 			}
-			l.send(l.client, packet)
-			if (sent+1)%at == 0 {
-				testnet.WaitFor(t, "packets to be decided about", func() bool {
-					return l.status().Frames.Received > before.Frames.Received+uint64(sent)
-				})
-			}
-		}
+			return packet
+		})
 	}
 	send(false) // memory that whole packets, and being asked for the status, take is not the fragments' fault
 	before := l.status()

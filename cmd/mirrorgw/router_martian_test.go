@@ -117,12 +117,12 @@ func TestRouterA7OwnOutput(t *testing.T) {
 	port := packetSocket(t, l.Mirror, "mirror0")
 	before := l.status()
 	const packets = 2000
-	for i := range packets {
-		l.send(l.client, l.datagram(testnet.ClientIPv4, testnet.WebIPv4, 64, fmt.Sprintf("packet %d", i)))
-		if i%50 == 49 {
+	l.flood(packets, func(i int) []byte {
+		if i%100 == 0 {
 			shell(t, l.Client, "ping -c1 -W2 "+testnet.GatewayIPv4.String()) // the netstack speaks too
 		}
-	}
+		return l.datagram(testnet.ClientIPv4, testnet.WebIPv4, 64, fmt.Sprintf("packet %d", i))
+	})
 	// What the gateway sends arrives on the TAP's other side, and goes back in there.
 	forwarded, fed := 0, 0
 	for forwarded < packets {
@@ -134,7 +134,9 @@ func TestRouterA7OwnOutput(t *testing.T) {
 			forwarded++
 		}
 		l.send(port, bytes.Clone(f))
-		fed++
+		if fed++; fed%200 == 0 {
+			l.dropped(before, "source_own", uint64(fed))
+		}
 	}
 	l.dropped(before, "source_own", uint64(fed))
 	for quiet := false; !quiet; { // and what that made it send
@@ -199,12 +201,9 @@ func TestRouterA9Redirects(t *testing.T) {
 	// The next hop is the sender's neighbour in all of them, and for every other one the destination itself.
 	const packets = 1000
 	before := l.status()
-	for i := range packets {
+	l.flood(packets, func(i int) []byte {
 		to := []netip.Addr{testnet.WebIPv4, testnet.RouterIPv4, testnet.WebIPv6, testnet.RouterIPv6}[i%4]
-		l.send(l.client, l.datagram(clientAddress(to), to, 64, "the long way"))
-	}
-	testnet.WaitFor(t, "1,000 packets to be decided about", func() bool {
-		return l.status().Frames.Received >= before.Frames.Received+packets
+		return l.datagram(clientAddress(to), to, 64, "the long way")
 	})
 	for _, f := range errorsIn(l.settle(l.client)) {
 		t.Errorf("the gateway sent: %s", decoded(f))

@@ -186,6 +186,19 @@ func (l *routerLab) send(s *testnet.PacketSocket, frames ...[]byte) {
 	}
 }
 
+// flood sends n frames from the client as fast as the gateway takes them, so that no queue before it loses any.
+func (l *routerLab) flood(n int, next func(i int) []byte) {
+	l.t.Helper()
+	const ahead = 200
+	before := l.status().Frames.Received
+	for i := range n {
+		l.send(l.client, next(i))
+		if (i+1)%ahead == 0 || i+1 == n {
+			testnet.WaitFor(l.t, "the gateway to take what was sent", func() bool { return l.status().Frames.Received > before+uint64(i) })
+		}
+	}
+}
+
 // receive returns a copy of the first frame to arrive at a socket that matches, within two seconds.
 func (l *routerLab) receive(s *testnet.PacketSocket, what string, matches func(frame []byte) bool) []byte {
 	l.t.Helper()

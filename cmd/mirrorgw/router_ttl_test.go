@@ -124,16 +124,12 @@ func TestRouterA2ErrorLimits(t *testing.T) {
 		before := l.status()
 		flood := l.datagram(strangerAddress(server), server, 1, "flood")
 		began, packets := time.Now(), 10_000
-		for range packets / 2 {
-			l.send(l.client, flood)
-		}
+		l.flood(packets/2, func(int) []byte { return flood })
 		out := shell(t, l.Client, "traceroute -n -N 1 -q 1 -w 2 -m 1 -s "+second+" "+server.String())
 		if !strings.Contains(out, " "+gatewayAddress(server).String()+" ") {
 			t.Errorf("the second host's traceroute: %s", out)
 		}
-		for range packets / 2 {
-			l.send(l.client, flood)
-		}
+		l.flood(packets/2, func(int) []byte { return flood })
 		took := time.Since(began)
 		after := before
 		testnet.WaitFor(t, "10,000 packets to be dropped", func() bool {
