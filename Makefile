@@ -6,7 +6,7 @@ SHELL := bash
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+VERSION  ?= $(shell git describe --tags --match 'v[0-9]*' --always --dirty 2>/dev/null || echo devel)
 FUZZTIME ?= 10s
 TESTFLAGS ?=
 JSONFILE ?=
