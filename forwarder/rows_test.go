@@ -10,28 +10,28 @@ import (
 	"testing"
 )
 
-// rows names, for each row of the router's requirements, the tests that fail when it is broken: functions of the package in a folder
-// of the module.
+// rows names, for each row of the router's requirements, the tests that fail when it is broken: functions of the packages in
+// the folders before them.
 const rows = `
-A1   TTL down by one, Time Exceeded           forwarder TestTimeExceeded TestForwardedFramesAreUntouched FuzzDataPath
-A2   ICMP errors are limited                  forwarder TestErrorsAreLimited TestErrorLimitOverall TestErrorsOfOneBatch TestTooBigIsLimited
-A3   no ICMP error about errors and groups    forwarder TestNoErrorAbout TestTooBigIsLimited
+A1   TTL down by one, Time Exceeded           forwarder TestTimeExceeded TestForwardedFramesAreUntouched FuzzDataPath cmd/mirrorgw TestRouterA1TTL
+A2   ICMP errors are limited                  forwarder TestErrorsAreLimited TestErrorLimitOverall TestErrorsOfOneBatch TestTooBigIsLimited cmd/mirrorgw TestRouterA2ErrorLimits
+A3   no ICMP error about errors and groups    forwarder TestNoErrorAbout TestTooBigIsLimited cmd/mirrorgw TestRouterA3NoErrors
 A4   header checks                            forwarder TestMalformed TestLink FuzzDataPath
-A5   martians                                 forwarder TestMartians
-A6   forged sources                           forwarder TestDirections TestRoutes TestTwoRoutersAreOneOutside
-A7   frames for us alone                      forwarder TestLink TestBatch
-A8   no ping-pong                             forwarder TestDirections TestTwoRoutersAreOneOutside
-A9   no redirect, sent or obeyed              forwarder TestDirections TestOwn
+A5   martians                                 forwarder TestMartians cmd/mirrorgw TestRouterA5Martians
+A6   forged sources                           forwarder TestDirections TestRoutes TestTwoRoutersAreOneOutside cmd/mirrorgw TestRouterA6Spoofing
+A7   frames for us alone                      forwarder TestLink TestBatch cmd/mirrorgw TestRouterA7OwnOutput
+A8   no ping-pong                             forwarder TestDirections TestTwoRoutersAreOneOutside cmd/mirrorgw TestRouterA8PingPong
+A9   no redirect, sent or obeyed              forwarder TestDirections TestOwn cmd/mirrorgw TestRouterA9Redirects
 A10  no source: client                        cmd/mirrorgw/config TestErrors
-A11  fragments pass untouched                 forwarder TestFragments TestForwardedFramesAreUntouched
-A12  fragments carry no TCP                   forwarder TestFragmentsCarryNoTCP TestOrphanFragmentsCostNothing TestHeaderChains
+A11  fragments pass untouched                 forwarder TestFragments TestForwardedFramesAreUntouched cmd/mirrorgw TestRouterA11Fragments
+A12  fragments carry no TCP                   forwarder TestFragmentsCarryNoTCP TestOrphanFragmentsCostNothing TestHeaderChains cmd/mirrorgw TestRouterA12TCPFragments TestRouterA12OrphanFragments
 A13  too big                                  forwarder TestTooBig TestFragmentation TestFragmentationOfRandomPackets TestErrorsAboutInterceptedFlows TestErrorsAboutOwnPackets
-A14  options and extension headers            forwarder TestIntercept TestHeaderChains
-A15  header checksum                          forwarder TestLowerTTLChecksumEqualsFullComputation TestForwardedFramesAreUntouched
-A16  no panic                                 forwarder FuzzDataPath TestPanicCostsOneFrame
-A17  everything else identical                forwarder TestForwardedFramesAreUntouched TestOtherProtocolsPass TestOffloadIsCarriedThrough
+A14  options and extension headers            forwarder TestIntercept TestHeaderChains cmd/mirrorgw TestRouterA14Options
+A15  header checksum                          forwarder TestLowerTTLChecksumEqualsFullComputation TestForwardedFramesAreUntouched cmd/mirrorgw TestRouterA17Transparency
+A16  no panic                                 forwarder FuzzDataPath TestPanicCostsOneFrame cmd/mirrorgw TestRouterA16MutatedFrames
+A17  everything else identical                forwarder TestForwardedFramesAreUntouched TestOtherProtocolsPass TestOffloadIsCarriedThrough cmd/mirrorgw TestRouterA17Transparency
 A18  neighbours                               forwarder TestRouterCannotBeForged TestOnlyAnswersTeach TestNeighbourFlood TestForgedSendersCostLittle TestForeignAdvertisement
-A19  segments of unknown flows                forwarder TestIntercept
+A19  segments of unknown flows                forwarder TestIntercept cmd/mirrorgw TestRouterA19UnknownFlows
 `
 
 // A row without a test, or with one that is not there, is a requirement that nobody holds.
@@ -39,16 +39,18 @@ func TestEveryRowHasItsTest(t *testing.T) {
 	seen := make(map[string]bool)
 	for line := range strings.Lines(strings.TrimSpace(rows)) {
 		fields := strings.Fields(line)
-		at := slices.IndexFunc(fields, func(s string) bool { return s == "forwarder" || strings.HasPrefix(s, "cmd/") })
+		at := slices.IndexFunc(fields, isFolder)
 		if at < 0 || at == len(fields)-1 {
 			t.Errorf("row names no test: %s", line)
 			continue
 		}
 		seen[fields[0]] = true
-		there := testsIn(t, filepath.Join("..", fields[at]))
-		for _, name := range fields[at+1:] {
-			if !there[name] {
-				t.Errorf("row %s: %s has no %s", fields[0], fields[at], name)
+		var there map[string]bool
+		for i, name := range fields[at:] {
+			if isFolder(name) {
+				there = testsIn(t, filepath.Join("..", name))
+			} else if !there[name] {
+				t.Errorf("row %s: word %d: there is no %s", fields[0], i, name)
 			}
 		}
 	}
@@ -58,6 +60,8 @@ func TestEveryRowHasItsTest(t *testing.T) {
 		}
 	}
 }
+
+func isFolder(word string) bool { return word == "forwarder" || strings.HasPrefix(word, "cmd/") }
 
 // testsIn returns the names of the tests and fuzz targets in a folder.
 func testsIn(t *testing.T, dir string) map[string]bool {
