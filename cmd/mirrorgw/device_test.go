@@ -22,6 +22,10 @@ import (
 // serviceID is a user and a group that nobody is.
 const serviceID = 64321
 
+// ownTUN gives a command line a /dev/net/tun of its own, so that what device up does to it ends with the command: each one
+// on a lab's host has a mount namespace for itself.
+const ownTUN = "mount -t tmpfs -o mode=755 tmpfs /dev/net; mknod -m 600 /dev/net/tun c 10 200; "
+
 // service is a gateway that runs as a service user on a lab's mirror.
 type service struct {
 	lab               *testnet.Lab
@@ -145,7 +149,7 @@ func TestRunWithoutPrivilege(t *testing.T) {
 			}
 		}
 		shell(t, s.lab.Client, "ping -c1 -W2 "+testnet.WebIPv4.String()+" && ping -c1 -W2 "+testnet.WebIPv6.String())
-		if out := shell(t, s.lab.Mirror, s.deviceUp+g.Config); !strings.HasPrefix(out, "mirror0 is up for user 64321 and group 64321: persistent, MTU 1500, port of br0\n") {
+		if out := shell(t, s.lab.Mirror, ownTUN+s.deviceUp+g.Config); !strings.HasPrefix(out, "mirror0 is up for user 64321 and group 64321: persistent, MTU 1500, port of br0\n") {
 			t.Errorf("device up beside the gateway: %s", out)
 		}
 		if err := g.Signal(syscall.SIGKILL); err != nil {
@@ -192,7 +196,7 @@ func TestRunWithoutPrivilegeSaysWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	asUser := func(before string, id int) string {
-		return fmt.Sprintf("mount -t tmpfs tmpfs /dev/net; mknod -m 600 /dev/net/tun c 10 200; { %s; } >/dev/null; "+
+		return fmt.Sprintf(ownTUN+"{ %s; } >/dev/null; "+
 			"exec setpriv --reuid=%d --regid=%d --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs %s run -c %s", before, id, id, s.program, config)
 	}
 	open := s.deviceUp + config + "; chmod 666 /dev/net/tun"
@@ -275,7 +279,7 @@ func TestServiceFollowsItsDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := s.start(t, s.yaml)
-	for _, change := range []string{"ip link set mirror0 down; ip link set mirror0 up", "ip link del mirror0; " + s.deviceUp + g.Config} {
+	for _, change := range []string{"ip link set mirror0 down; ip link set mirror0 up", "ip link del mirror0; " + ownTUN + s.deviceUp + g.Config} {
 		shell(t, s.lab.Mirror, change)
 		deadline := time.Now().Add(patience)
 		for {
