@@ -68,24 +68,7 @@ exec setpriv --reuid=%d --regid=%d --clear-groups --inh-caps=-all --bounding-set
 // start runs the gateway as the service user until the test ends.
 func (s *service) start(t *testing.T, yaml string) *testnet.Gateway {
 	t.Helper()
-	g, err := s.lab.StartGateway(t.Context(), s.wrapper, yaml)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			log, _ := g.Log()
-			t.Logf("the gateway's log ends:\n%s", log[max(0, len(log)-4000):])
-		}
-		select {
-		case <-g.Done():
-		default:
-			if err := g.Stop(context.Background()); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-	return g
+	return startProgram(t, s.lab, s.wrapper, yaml)
 }
 
 // threads returns the fields of /proc/PID/status for each thread of a process.

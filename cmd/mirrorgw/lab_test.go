@@ -34,7 +34,13 @@ func product(t *testing.T) string {
 // startGateway runs the product on the lab's mirror until the test ends.
 func startGateway(t *testing.T, lab *testnet.Lab, yaml string) *testnet.Gateway {
 	t.Helper()
-	g, err := lab.StartGateway(t.Context(), product(t), yaml)
+	return startProgram(t, lab, product(t), yaml)
+}
+
+// startProgram runs a program that is the product, or becomes it, on the lab's mirror until the test ends.
+func startProgram(t *testing.T, lab *testnet.Lab, program, yaml string) *testnet.Gateway {
+	t.Helper()
+	g, err := lab.StartGateway(t.Context(), program, yaml)
 	if err != nil {
 		t.Fatal(err)
 	}
