@@ -261,8 +261,9 @@ func (s *Stack) Run(ctx context.Context) error {
 	defer accepting.Wait()
 	for _, l := range s.listeners {
 		accepting.Go(func() { // ends with ctx
-			defer l.ep.Close()
 			s.accept(ctx, l)
+			l.ep.Close()
+			s.counters.listeners.Add(-1)
 		})
 	}
 	<-ctx.Done()
