@@ -6,10 +6,11 @@
 // This package turns flags and a configuration file into running rooms, and a signal into an orderly end:
 //
 //   - app.go: the command tree; usage.go: what makes a command line wrong; one file for each command.
+//   - gateway.go: the rooms, plugged together: the way of a frame and of a mail begins there.
 //   - serve.go: the life of a running gateway, from the control socket to the last drained session.
 //   - confinement.go: what a running gateway can still reach; mirrorgw/confine sees to it. device.go: what root does for it once.
 //   - mirrorgw/config reads the configuration, mirrorgw/control answers `status` and `reload`,
-//     mirrorgw/metrics answers Prometheus.
+//     mirrorgw/metrics answers Prometheus, mirrorgw/doctor names what would defeat the mirror.
 //
 // It knows how rooms are plugged together and nothing of how they work.
 //
