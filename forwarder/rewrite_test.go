@@ -2,8 +2,8 @@ package forwarder
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"github.com/google/gopacket/layers"
@@ -47,30 +47,21 @@ func checkForwarded(t testing.TB, came, went []byte, to mac) {
 	}
 }
 
-// DESIGN 3.7 and requirement A17: random packets of any protocol leave as they came.
+// DESIGN 3.7 and requirements A11, A15 and A17: random packets of any protocol leave as they came, fragments and TCP with whatever
+// flags, options and data too.
 func TestForwardedFramesAreUntouched(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	g := newGateway(t, testConfig())
-	for i := range 10_000 {
-		payload := make([]byte, 8+rng.IntN(1400))
-		for j := range payload {
-			payload[j] = byte(rng.Uint32())
+	var fragments, segments int
+	for i := range 12_000 {
+		frame := randomFrame(t, rng)
+		var p packet
+		p.parse(frame)
+		if p.fragment {
+			fragments++
 		}
-		var frame []byte
-		if i%2 == 0 {
-			ip := ipv4(client4, server4, 17)
-			ip.TOS, ip.Id, ip.TTL = byte(rng.Uint32()), uint16(rng.Uint32()), byte(2+rng.IntN(254))
-			frame = build(t, ether(clientMAC, gatewayMAC, layers.EthernetTypeIPv4), ip)
-			frame = append(frame, payload...)
-			frame = edit(frame, func(b []byte) {
-				b[2], b[3] = byte(len(b)>>8), byte(len(b))
-				for b[9] = byte(rng.Uint32()); b[9] == protoTCP; b[9]++ {
-				}
-			})
-		} else {
-			frame = icmp6(clientMAC, gatewayMAC, client6, server6, byte(2+rng.IntN(254)), payload)
-			frame[l3+1], frame[l3+2] = byte(rng.Uint32()), byte(rng.Uint32())
-			frame[l3+6] = slices.Clone([]byte{17, 50, 51, 58, 89, 132, 4, 41, 47, 59})[rng.IntN(10)]
+		if p.protocol == protoTCP {
+			segments++
 		}
 		came := append(frame, make([]byte, rng.IntN(20))...)
 		g.port.sent = g.port.sent[:0]
@@ -79,6 +70,51 @@ func TestForwardedFramesAreUntouched(t *testing.T) {
 		}
 		checkForwarded(t, came, g.port.sent[0], routerMAC)
 	}
+	if fragments < 1000 || segments < 1000 {
+		t.Errorf("only %d fragments and %d segments", fragments, segments)
+	}
+}
+
+// randomFrame returns a frame from the client to the internet that a router has no cause to drop.
+func randomFrame(t *testing.T, rng *rand.Rand) []byte {
+	t.Helper()
+	payload := make([]byte, 24+rng.IntN(1400))
+	for i := range payload {
+		payload[i] = byte(rng.Uint32())
+	}
+	tcp := rng.IntN(3) == 0
+	if tcp {
+		binary.BigEndian.PutUint16(payload[2:], 80) // the others' port may be any
+	}
+	if rng.IntN(2) == 0 {
+		ip := ipv4(client4, server4, 17)
+		ip.TOS, ip.Id, ip.TTL = byte(rng.Uint32()), uint16(rng.Uint32()), byte(2+rng.IntN(254))
+		frame := append(build(t, ether(clientMAC, gatewayMAC, layers.EthernetTypeIPv4), ip), payload...)
+		return edit(frame, func(b []byte) {
+			b[2], b[3] = byte(len(b)>>8), byte(len(b))
+			b[6] = byte(rng.IntN(2)) << 6 // with and without DF
+			if b[9] = protoTCP; tcp {
+				return
+			}
+			for b[9] == protoTCP {
+				b[9] = byte(rng.Uint32())
+			}
+			if rng.IntN(2) == 0 {
+				binary.BigEndian.PutUint16(b[6:], uint16(rng.Uint32()))
+			}
+		})
+	}
+	frame := icmp6(clientMAC, gatewayMAC, client6, server6, byte(2+rng.IntN(254)), payload)
+	frame[l3+1], frame[l3+2] = byte(rng.Uint32()), byte(rng.Uint32())
+	switch protocols := []byte{17, 50, 51, 58, 89, 132, 4, 41, 47, 59}; {
+	case tcp:
+		frame[l3+6] = protoTCP
+	case rng.IntN(4) == 0:
+		frame[l3+6], frame[l3+ipv6Len] = protoFrag, protocols[rng.IntN(len(protocols))]
+	default:
+		frame[l3+6] = protocols[rng.IntN(len(protocols))]
+	}
+	return frame
 }
 
 // A virtio header, and the checksum it leaves open, are carried through; so is a wrong checksum.
