@@ -8,6 +8,7 @@ packages=(
 	gcc libc6-dev pkg-config libyara-dev golang-github-hillu-go-yara-dev # build
 	iproute2 nftables iputils-ping traceroute tcpdump iperf3 curl        # networks and traffic of the lab
 	dovecot-pop3d fetchmail clamav-testfiles                             # real servers, clients and (harmless) malware
+	mailutils-pop3d mpop getmail6 mutt python3                           # more of them
 )
 
 as_root() {
@@ -21,9 +22,14 @@ as_root() {
 	fi
 }
 
-# install_quietly installs packages without a question, and without starting the daemons in them on this machine.
+# enabled lists what systemd starts with this machine.
+enabled() { find /etc/systemd/system/*.wants -type l -printf '%f\n' 2>/dev/null | sort -u || true; }
+
+# install_quietly installs packages without a question, without starting the daemons in them on this machine, now or when it
+# starts next, and without removing a package that is there: some mail servers exclude each other.
 install_quietly() {
-	local policy=/usr/sbin/policy-rc.d
+	local policy=/usr/sbin/policy-rc.d before unit
+	before=$(enabled)
 	if [ ! -e "$policy" ]; then
 		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
 		as_root chmod 755 "$policy"
@@ -31,7 +37,10 @@ install_quietly() {
 		trap "as_root rm -f $policy" EXIT
 	fi
 	as_root apt-get update -qq
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove "$@"
+	for unit in $(comm -13 <(echo "$before") <(enabled)); do
+		as_root systemctl --quiet disable "$unit"
+	done
 }
 
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
