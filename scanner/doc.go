@@ -5,6 +5,7 @@
 //
 //   - Buffer: one mail as it arrived, in memory up to a limit and in an unlinked file beyond it.
 //   - Engine, Part: what an engine is asked about; scanner/yara is one.
+//   - Opener, Contents: what takes a part apart that holds others.
 //   - Scanner: walks the MIME structure of a mail and has the whole mail and every decoded part judged.
 //   - Verdict, Cause, Finding: the facts. Policy, Action: what follows from them.
 //   - Judge: scan, policy, quarantine, notice and log line for one retrieved message, in that order.
@@ -19,7 +20,7 @@
 // Scan hashes the mail, hands the whole of it to every engine, and walks it (walk.go) over its lines (lines.go). The walk follows
 // multiparts as they come, decodes each leaf into a Buffer of its own (decode.go), has it judged unless its content has been seen,
 // and walks messages inside messages in their turn. What is found, what goes wrong and what is spent is noted in the examination.
-// More ways of taking a mail or a part apart plug in beside walkMessage: they make Parts and hand them to examination.judge.
+// What was judged goes to the Openers (opener.go), and what they find in it is judged and opened in its turn.
 //
 // # Ownership and end
 //

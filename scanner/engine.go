@@ -19,7 +19,7 @@ type Engine interface {
 
 // Part is one content to judge: the whole mail, or one decoded leaf of it.
 type Part struct {
-	Path string // position in the mail: "" the whole mail, "1.2" the second part of the first, as IMAP numbers sections (RFC 3501 section 6.4.5)
+	Path string // position in the mail: "" the whole mail, "1.2" the second part of the first, as IMAP numbers sections (RFC 3501 section 6.4.5); "1.2/3" the third content an Opener found in it
 	Name string // file name the part claims, decoded; empty when it claims none. Hostile text: quote it before printing
 	Type string // media type the part claims, lower case, without parameters; empty for the whole mail
 

@@ -40,13 +40,13 @@ func (x *examination) note(c Cause, detail string) {
 	}
 }
 
-// stop records why the examination cannot go on, and returns errStop.
+// stop records why the examination cannot go on, and returns ErrStopped.
 func (x *examination) stop(c Cause, detail string) error {
 	x.note(c, detail)
-	return errStop
+	return ErrStopped
 }
 
-// enter counts one more part, inside depth containers. Errors: errStop when that is one too many, or time is up.
+// enter counts one more part, inside depth containers. Errors: ErrStopped when that is one too many, or time is up.
 func (x *examination) enter(depth int) error {
 	limits := x.scanner.limits
 	if x.parts++; x.parts > limits.Parts {
@@ -58,7 +58,7 @@ func (x *examination) enter(depth int) error {
 	return x.inTime()
 }
 
-// tick is called for every piece of text. Errors: errStop when time is up.
+// tick is called for every piece of text. Errors: ErrStopped when time is up.
 func (x *examination) tick() error {
 	if x.ticks++; x.ticks%tickEvery != 0 {
 		return nil
@@ -66,7 +66,7 @@ func (x *examination) tick() error {
 	return x.inTime()
 }
 
-// inTime returns errStop once the caller has gone or the time is spent.
+// inTime returns ErrStopped once the caller has gone or the time is spent.
 func (x *examination) inTime() error {
 	switch {
 	case x.parent.Err() != nil:
@@ -85,10 +85,10 @@ func (x *examination) newBuffer() *Buffer {
 	return &Buffer{spool: spool}
 }
 
-// spoolError records why a part could not be held. It returns errStop, also for errStop.
+// spoolError records why a part could not be held. It returns ErrStopped, also for ErrStopped.
 func (x *examination) spoolError(err error) error {
 	switch {
-	case errors.Is(err, errStop):
+	case errors.Is(err, ErrStopped):
 		return err
 	case errors.Is(err, ErrTooLarge):
 		return x.stop(CauseBudget, fmt.Sprintf("the mail expands to more than %d octets", x.scanner.limits.Expanded))
@@ -97,17 +97,18 @@ func (x *examination) spoolError(err error) error {
 	}
 }
 
-// judge asks the engines about a part, unless they have seen its content before. Errors: errStop when time is up.
-func (x *examination) judge(part *Part) error {
+// judge asks the engines about a part inside depth containers and has it taken apart, unless its content has been seen before.
+// Errors: ErrStopped when time is up.
+func (x *examination) judge(part *Part, depth int) error {
 	sum, err := x.digest(part.content)
 	if err != nil {
 		return x.stop(CauseError, err.Error())
 	}
-	return x.judgeContent(part, sum)
+	return x.judgeContent(part, sum, depth)
 }
 
 // judgeContent is judge for a content whose digest is known.
-func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte) error {
+func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte, depth int) error {
 	if _, known := x.seen[sum]; known {
 		return x.inTime()
 	}
@@ -132,26 +133,25 @@ func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte) error {
 			}
 		}
 	}
-	return x.inTime()
+	if err := x.inTime(); err != nil {
+		return err
+	}
+	return x.open(part, depth)
 }
 
 // engineFailed records an engine's error. When the time of the mail ran out under the engine's hands, the mail is to blame
-// (budget) unless this one call took half of it or more: then the engine hangs (error). Errors: errStop when time is up.
+// (budget) unless this one call took half of it or more: then the engine hangs (error). Errors: ErrStopped when time is up.
 func (x *examination) engineFailed(i int, part *Part, err error, took time.Duration) error {
 	outOfTime := x.parent.Err() == nil && x.ctx.Err() != nil
 	if outOfTime && took < x.scanner.limits.Time/2 {
 		return x.inTime()
 	}
 	x.failures[i]++
-	where := "the whole mail"
-	if part.Path != "" {
-		where = "part " + part.Path
-	}
 	name := x.scanner.engines[i].Name()
 	x.scanner.log.Warn("engine failed", "engine", name, "part", part.Path, "size", part.Size(), "took", took, "error", err)
-	x.note(CauseError, fmt.Sprintf("engine %s failed on %s: %v", name, where, err))
+	x.note(CauseError, fmt.Sprintf("engine %s failed on %s: %v", name, describe(part), err))
 	if outOfTime || x.parent.Err() != nil {
-		return errStop
+		return ErrStopped
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ var ErrNoEngine = errors.New("no scan engine")
 // Config says what a Scanner is made of.
 type Config struct {
 	Engines []Engine // asked in this order; at least one
+	Openers []Opener // asked in this order about what the engines have judged
 	Limits  Limits   // zero fields mean the defaults
 	Spool   Spool    // where decoded parts are held
 	Log     *slog.Logger
@@ -23,6 +24,7 @@ type Config struct {
 // Scanner takes mails apart and asks every engine about every piece. It is safe for concurrent use.
 type Scanner struct {
 	engines []Engine
+	openers []Opener
 	limits  Limits
 	spool   Spool
 	log     *slog.Logger
@@ -36,7 +38,7 @@ func New(c Config) (*Scanner, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Scanner{engines: c.Engines, limits: c.Limits.withDefaults(), spool: c.Spool.withDefaults(), log: c.Log}, nil
+	return &Scanner{engines: c.Engines, openers: c.Openers, limits: c.Limits.withDefaults(), spool: c.Spool.withDefaults(), log: c.Log}, nil
 }
 
 // Engines returns the engines in the order they are asked.
@@ -65,11 +67,11 @@ func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict
 	case mail.Size() > s.limits.Message:
 		x.note(CauseOversize, fmt.Sprintf("the mail has %d octets, the limit is %d", mail.Size(), s.limits.Message))
 	default:
-		err := x.judgeContent(NewPart("", "", "", mail), sum)
+		err := x.judgeContent(NewPart("", "", "", mail), sum, 0)
 		if err == nil {
 			err = walkMessage(x, mail, "", 0)
 		}
-		if err != nil && !errors.Is(err, errStop) {
+		if err != nil && !errors.Is(err, ErrStopped) {
 			x.note(CauseError, fmt.Sprintf("taking the mail apart: %v", err))
 		}
 	}

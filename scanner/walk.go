@@ -2,7 +2,6 @@ package scanner
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"mime"
 	"strconv"
@@ -17,13 +16,10 @@ type walk struct {
 	exam  *examination
 }
 
-// errStop ends a walk early. The reason has been recorded in the examination.
-var errStop = errors.New("scanner: examination stopped")
-
 // walkMessage walks the message in content. path is the path of the message/rfc822 part it was, "" for the mail itself;
 // depth counts the containers around it.
 //
-// Errors: errStop; those of the content's reader.
+// Errors: ErrStopped; those of the content's reader.
 func walkMessage(exam *examination, content *Buffer, path string, depth int) error {
 	w := walk{lines: newLines(content.Reader(), content.Size()), exam: exam}
 	_, err := w.entity(entity{path: path, depth: depth, root: true, kind: "text/plain"})
@@ -152,7 +148,7 @@ func (w *walk) leaf(e entity, typ string, params map[string]string, h header, en
 	if enc == base64Encoding && encoded > 0 && content.Size() == 0 {
 		w.exam.note(CauseMalformed, "part "+e.leaf()+" says it is base64 and decodes to nothing")
 	}
-	if err := w.exam.judge(NewPart(e.leaf(), fileName(h, params), typ, content)); err != nil {
+	if err := w.exam.judge(NewPart(e.leaf(), fileName(h, params), typ, content), e.depth); err != nil {
 		return mark{}, err
 	}
 	switch typ {

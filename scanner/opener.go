@@ -1,0 +1,130 @@
+package scanner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strconv"
+)
+
+// Opener takes apart contents that hold others: archives, documents, encoded text. It goes by the content, never by what a
+// part claims to be: mail clients differ in what they believe.
+//
+// Open borrows part and out until it returns, is safe for concurrent use, and ends soon after ctx does. A part of none of its
+// kinds is no error: it hands out nothing. An error that is not out's own means that something of the part was left unopened.
+type Opener interface {
+	Name() string
+	Open(ctx context.Context, part *Part, out Contents) error
+}
+
+// Contents takes what an Opener finds in one part. Every count and length is bounded behind it.
+type Contents interface {
+	// Member judges one content, and has it opened in its turn. It reads content to its end, borrowing it; name and mediaType
+	// are what is claimed of it and may be empty. Where content fails, what came before is judged, and the error returned.
+	//
+	// Errors: ErrStopped, which Open returns as it is; content's own.
+	Member(name, mediaType string, content io.Reader) error
+
+	// Note records what keeps the part from being clean, for example that a member is encrypted. detail is for a person.
+	Note(cause Cause, detail string)
+}
+
+// ErrStopped is returned by Contents once nothing more is to be taken: a limit was met, or time is up. The reason has been
+// recorded.
+var ErrStopped = errors.New("scanner: examination stopped")
+
+// contents is the Contents of one part.
+type contents struct {
+	exam  *examination
+	part  *Part
+	depth int // containers around part
+	taken int
+}
+
+// Member implements Contents.
+func (c *contents) Member(name, mediaType string, content io.Reader) error {
+	x := c.exam
+	if err := x.enter(c.depth + 1); err != nil {
+		return err
+	}
+	c.taken++
+	b := x.newBuffer()
+	defer b.Close()
+	source := &timedReader{exam: x, r: content}
+	_, err := io.Copy(b, source)
+	x.expanded += b.Size()
+	switch {
+	case err == nil, source.failed != nil && err == source.failed: //nolint:errorlint // content's own error, not the buffer's
+	default:
+		return x.spoolError(err)
+	}
+	part := NewPart(c.part.Path+"/"+strconv.Itoa(c.taken), Printable(name, maxName), mediaType, b)
+	if jerr := x.judge(part, c.depth+1); jerr != nil {
+		return jerr
+	}
+	return err
+}
+
+// Note implements Contents.
+func (c *contents) Note(cause Cause, detail string) {
+	c.exam.note(cause, detail+" ("+describe(c.part)+")")
+}
+
+// timedReader reads content as long as there is time.
+type timedReader struct {
+	exam   *examination
+	r      io.Reader
+	failed error // content's own
+}
+
+func (t *timedReader) Read(p []byte) (int, error) {
+	if err := t.exam.inTime(); err != nil {
+		return 0, err
+	}
+	n, err := t.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		t.failed = err
+	}
+	return n, err
+}
+
+// open has every opener take part apart. Errors: ErrStopped.
+func (x *examination) open(part *Part, depth int) error {
+	for _, opener := range x.scanner.openers {
+		err := x.openWith(opener, &contents{exam: x, part: part, depth: depth})
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrStopped):
+			return ErrStopped
+		default:
+			x.scanner.log.Warn("opener failed", "opener", opener.Name(), "part", part.Path, "size", part.Size(), "error", err)
+			x.note(CauseError, fmt.Sprintf("%s failed on %s: %v", opener.Name(), describe(part), err))
+		}
+		if err := x.inTime(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openWith calls one opener. A panic, which a library that reads hostile octets may have in it, is its error.
+func (x *examination) openWith(opener Opener, c *contents) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			// What was thrown may quote the mail: only its type is told.
+			x.scanner.log.Warn("panic in an opener", "opener", opener.Name(), "kind", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = errors.New("panic")
+		}
+	}()
+	return opener.Open(x.ctx, c.part, c)
+}
+
+// describe names a part for a person.
+func describe(part *Part) string {
+	if part.Path == "" {
+		return "the whole mail"
+	}
+	return "part " + part.Path
+}

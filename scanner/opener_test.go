@@ -1,0 +1,162 @@
+package scanner
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// crate is an Opener of contents such as "crate[name=content,name=content]": what it finds may be a crate again.
+type crate struct {
+	open func(part *Part, out Contents) (mine bool, err error) // what it does instead, where mine
+}
+
+func (crate) Name() string { return "crate" }
+
+func (c crate) Open(_ context.Context, part *Part, out Contents) error {
+	if c.open != nil {
+		if mine, err := c.open(part, out); mine {
+			return err
+		}
+	}
+	content, err := regionBytes(part)
+	if err != nil {
+		return err
+	}
+	inner, ok := bytes.CutPrefix(bytes.TrimSpace(content), []byte("crate["))
+	if !ok {
+		return nil
+	}
+	inner = bytes.TrimSuffix(inner, []byte("]"))
+	for len(inner) > 0 {
+		depth := 0
+		end := bytes.IndexFunc(inner, func(c rune) bool {
+			switch c {
+			case '[':
+				depth++
+			case ']':
+				depth--
+			}
+			return c == ',' && depth == 0
+		})
+		member := inner
+		if end < 0 {
+			inner = nil
+		} else {
+			member, inner = inner[:end], inner[end+1:]
+		}
+		name, text, _ := bytes.Cut(member, []byte("="))
+		if err := out.Member(string(name), "", bytes.NewReader(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func scanWith(t *testing.T, limits Limits, o Opener, mail string) (Verdict, *seeker) {
+	t.Helper()
+	engine := &seeker{needle: payload}
+	s, err := New(Config{Engines: []Engine{engine}, Openers: []Opener{o}, Limits: limits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Scan(t.Context(), newMail(t, mail), true), engine
+}
+
+func TestOpenersFindingsAreJudged(t *testing.T) {
+	v, engine := scanWith(t, Limits{}, crate{}, "Subject: x\n\ncrate[a=one,b=crate[c="+payload+"]]")
+	want := []string{
+		`1 text/plain  "crate[a=one,b=crate[c=` + payload + `]]"`,
+		`1/1  a "one"`,
+		`1/2  b "crate[c=` + payload + `]"`,
+		`1/2/1  c "` + payload + `"`,
+	}
+	if got := engine.parts(); !slices.Equal(got, want) {
+		t.Errorf("the engine was asked about\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if v.Class != Infected || !slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Part == "1/2/1" }) {
+		t.Errorf("verdict %v %v", v.Class, v.Findings)
+	}
+}
+
+func TestOpenersAreBounded(t *testing.T) {
+	nested := func(n int) string { return strings.Repeat("crate[n=", n) + "end" + strings.Repeat("]", n) }
+	endless := func(out Contents) error {
+		return out.Member("", "", io.MultiReader(strings.NewReader("x"), zeros{}))
+	}
+	for _, test := range []struct {
+		name   string
+		limits Limits
+		opener crate
+		mail   string
+		cause  Cause
+		detail string
+	}{
+		{name: "depth at the limit", limits: Limits{Depth: 5}, mail: nested(5), cause: CauseNone},
+		{name: "depth", limits: Limits{Depth: 5}, mail: nested(6), cause: CauseBudget, detail: "nested more than 5 deep"},
+		{name: "parts at the limit", limits: Limits{Parts: 3}, mail: "crate[a=1,b=2]", cause: CauseNone},
+		{name: "parts", limits: Limits{Parts: 3}, mail: "crate[a=1,b=2,c=3]", cause: CauseBudget, detail: "more than 3 parts"},
+		{
+			name: "octets", limits: Limits{Expanded: 1 << 20}, mail: "open me", cause: CauseBudget, detail: "expands to more than 1048576",
+			opener: crate{open: func(_ *Part, out Contents) (bool, error) { return true, endless(out) }},
+		},
+		{
+			name: "a note", mail: "open me", cause: CauseEncrypted, detail: "a.zip asks for a password (part 1)",
+			opener: crate{open: func(part *Part, out Contents) (bool, error) {
+				if part.Path == "1" {
+					out.Note(CauseEncrypted, "a.zip asks for a password")
+				}
+				return true, nil
+			}},
+		},
+		{
+			name: "an error", mail: "open me", cause: CauseError, detail: "crate failed on the whole mail: torn",
+			opener: crate{open: func(*Part, Contents) (bool, error) { return true, errors.New("torn") }},
+		},
+		{
+			name: "a panic", mail: "open me", cause: CauseError, detail: "crate failed on the whole mail: panic",
+			opener: crate{open: func(*Part, Contents) (bool, error) { panic("text of a mail") }},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v, _ := scanWith(t, test.limits, test.opener, "Subject: x\n\n"+test.mail)
+			if v.Cause != test.cause || !strings.Contains(v.Detail, test.detail) {
+				t.Errorf("cause %q, %q; want %q, %q", v.Cause, v.Detail, test.cause, test.detail)
+			}
+			if (v.Class == Clean) != (test.cause == CauseNone) {
+				t.Errorf("class %v", v.Class)
+			}
+		})
+	}
+}
+
+// zeros is a reader without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// TestTornMemberIsJudged: what of a member can be read is judged, and the opener learns that it was torn.
+func TestTornMemberIsJudged(t *testing.T) {
+	torn := errors.New("torn")
+	var got error
+	v, _ := scanWith(t, Limits{}, crate{open: func(part *Part, out Contents) (bool, error) {
+		if part.Path == "" {
+			got = out.Member("a", "", io.MultiReader(strings.NewReader(payload), iotest.ErrReader(torn)))
+		}
+		return true, nil
+	}}, "\nopen me")
+	if v.Class != Infected {
+		t.Errorf("verdict %v %q", v.Class, v.Detail)
+	}
+	if !errors.Is(got, torn) {
+		t.Errorf("Member returned %v", got)
+	}
+}
