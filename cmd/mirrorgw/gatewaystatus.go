@@ -45,6 +45,7 @@ func (m *mirror) Status() control.Status {
 		}
 		s.Routers = append(s.Routers, router)
 	}
+	s.Device = m.deviceStatus()
 	if count, bytes, err := m.store.Stat(); err == nil { // else: shown as empty, and what fails is logged when it is used
 		s.Quarantine = control.Quarantine{Count: uint64(count), Bytes: uint64(bytes)}
 	}
@@ -89,6 +90,16 @@ func (m *mirror) addMail(s *control.Status) {
 	}
 }
 
+// deviceStatus returns how the device is, and what is wrong with it.
+func (m *mirror) deviceStatus() control.Device {
+	state, err := m.device.State()
+	d := control.Device{Name: m.device.Name(), State: state.String()}
+	if err != nil {
+		d.Detail = err.Error()
+	}
+	return d
+}
+
 // figures returns the numbers in a room's struct of counters, named as its fields are, in snake case.
 func figures(counters any) map[string]uint64 {
 	v := reflect.ValueOf(counters)
@@ -126,7 +137,7 @@ func (m *mirror) health(s *control.Status) control.Health {
 	if ending {
 		return control.Draining
 	}
-	if state, _ := m.device.State(); state != stack.DeviceUp {
+	if s.Device.State != stack.DeviceUp.String() {
 		return control.Failing
 	}
 	for _, r := range s.Routers {

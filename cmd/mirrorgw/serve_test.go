@@ -270,13 +270,15 @@ func TestStatus(t *testing.T) {
 
 func TestStatusOfAnUnhealthyGateway(t *testing.T) {
 	dir := t.TempDir()
-	g := &idle{ready: make(chan struct{}), drained: make(chan struct{}), status: control.Status{Health: control.Failing}}
+	g := &idle{ready: make(chan struct{}), drained: make(chan struct{}), status: control.Status{
+		Health: control.Failing, Device: control.Device{Name: "mirror0", State: "gone", Detail: "bridge \x1b does not exist"},
+	}}
 	close(g.ready)
 	close(g.drained)
 	lines, _ := serving(t, g, filepath.Join(dir, "ctl"))
 	await(t, lines, "msg=ready ")
 	code, stdout, stderr := call(t, rooms{}, "status", "-c", write(t, "m.yaml", valid(dir)))
-	if code != exitNo || !strings.Contains(stdout, "failing") || stderr != "mirrorgw: the gateway is not healthy: it is failing\n" {
+	if code != exitNo || !strings.Contains(stdout, "failing") || !strings.Contains(stdout, `mirror0 gone  "bridge \x1b does not exist"`) || stderr != "mirrorgw: the gateway is not healthy: it is failing\n" {
 		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 	}
 }

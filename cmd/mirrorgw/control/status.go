@@ -6,6 +6,7 @@ type Status struct {
 	Uptime     int64             `json:"uptime_s"` // seconds since the start
 	Health     Health            `json:"health"`
 	Bypass     bool              `json:"bypass"` // mail is forwarded unscanned by request
+	Device     Device            `json:"device"`
 	Frames     Frames            `json:"frames"`
 	Flows      Flows             `json:"flows"`
 	Sessions   map[string]uint64 `json:"sessions"` // running now, by protocol
@@ -29,9 +30,16 @@ type Health string
 const (
 	OK       Health = "ok"       // frames flow and every engine has passed its self-test
 	Starting Health = "starting" // not all of that yet
-	Failing  Health = "failing"  // a part of it has stopped working; Engines, Routers and Doctor tell which
+	Failing  Health = "failing"  // a part of it has stopped working; Device, Engines, Routers and Doctor tell which
 	Draining Health = "draining" // asked to end: takes no new session
 )
+
+// Device is the interface the frames come and go by.
+type Device struct {
+	Name   string `json:"name"`
+	State  string `json:"state"`  // up, down, gone or unfit
+	Detail string `json:"detail"` // what is wrong with it; empty: nothing
+}
 
 // Frames counts what became of Ethernet frames since the start.
 type Frames struct {
