@@ -20,6 +20,7 @@ type Origin struct {
 	Client   netip.AddrPort // the workstation
 	Server   netip.AddrPort // the mail server the workstation wanted
 	User     string         // as the client gave it, may be empty. Hostile text: quote it before printing
+	Asked    time.Time      // when the wait for the mail began; zero where that is not known
 }
 
 // Ruling is what a relay does with one retrieved mail.
@@ -207,6 +208,10 @@ func (j *Judge) record(o Origin, r Ruling, cause Cause) {
 	if findings == nil {
 		findings = []Finding{}
 	}
+	took := v.Took
+	if !o.Asked.IsZero() {
+		took = j.now().Sub(o.Asked) // what the client waited, fetching the mail included
+	}
 	attrs := []slog.Attr{
 		slog.String("client", o.Client.String()),
 		slog.String("server", o.Server.String()),
@@ -217,7 +222,7 @@ func (j *Judge) record(o Origin, r Ruling, cause Cause) {
 		slog.Int64("size", v.Size),
 		slog.String("sha256", hex.EncodeToString(v.SHA256[:])),
 		slog.Any("findings", findings),
-		slog.Duration("took", v.Took),
+		slog.Duration("took", took),
 	}
 	if cause != CauseNone && cause != CauseInfected {
 		attrs = append(attrs, slog.String("cause", string(cause)), slog.String("detail", v.Detail))

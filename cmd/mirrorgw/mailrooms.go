@@ -78,7 +78,7 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		if before != nil {
 			newRelay = before.relays[i].Successor
 		}
-		relay, err := newRelay(pop3.Config{STLS: mode, Spool: cfg.Spool, Judge: rooms.judge, Log: m.log})
+		relay, err := newRelay(pop3.Config{STLS: mode, Drip: rule.Drip, Budget: rule.Budget, Spool: cfg.Spool, Judge: rooms.judge, Log: m.log})
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", quote(rule.Name), err)
 		}

@@ -156,7 +156,9 @@ func (s *session) forward(c *command, p *pending) error {
 }
 
 func (s *session) toServer(p []byte) error {
+	s.upstream.Lock()
 	_, err := s.server.Write(p)
+	s.upstream.Unlock()
 	switch {
 	case err == nil:
 		return nil

@@ -15,6 +15,12 @@ type Counters struct {
 	TopNotice uint64 // TOP replies answered from the notice of a message replaced before
 	Truncated uint64 // messages the server did not finish; their clients got no terminator
 
+	Dripped   uint64 // messages whose first fields left before the verdict, since they took long
+	WaitLines uint64 // X-Mirrorgw-Wait lines put into those
+	Withheld  uint64 // of those, messages that were then not to be delivered; their clients got no terminator
+	OverTime  uint64 // messages that took longer than they may
+	KeptAlive uint64 // NOOPs of the gateway's own
+
 	Refused          uint64 // commands answered -ERR by the gateway
 	MalformedReplies uint64 // sessions ended for a reply outside the grammar or beyond a limit
 	Unsolicited      uint64 // sessions ended for server data that no command asked for
@@ -33,6 +39,8 @@ type counters struct {
 
 	delivered, tagged, replaced, retried atomic.Uint64
 	topFields, topNotice, truncated      atomic.Uint64
+
+	dripped, waitLines, withheld, overTime, keptAlive atomic.Uint64
 
 	refused, malformedReplies, unsolicited, afterQuit, injections, timeOuts atomic.Uint64
 	opaqueFlows, opaqueOctets, panics                                       atomic.Uint64
@@ -53,6 +61,11 @@ func (r *Relay) Counters() Counters {
 		TopFields:        c.topFields.Load(),
 		TopNotice:        c.topNotice.Load(),
 		Truncated:        c.truncated.Load(),
+		Dripped:          c.dripped.Load(),
+		WaitLines:        c.waitLines.Load(),
+		Withheld:         c.withheld.Load(),
+		OverTime:         c.overTime.Load(),
+		KeptAlive:        c.keptAlive.Load(),
 		Refused:          c.refused.Load(),
 		MalformedReplies: c.malformedReplies.Load(),
 		Unsolicited:      c.unsolicited.Load(),

@@ -46,6 +46,14 @@
 //   - The TOP of a message that was replaced earlier in the session is answered from that notice. The server is still
 //     asked, and what it sends is dropped, so that a deleted message stays an error and replies stay in order. At most
 //     maxNotices notices are remembered; a message forgotten is judged anew, and its TOP n 0 shows the original fields.
+//   - A client that waits for a message gets its first fields one by one, from Config.Drip on (drip.go). Only fields that mail
+//     systems put on top leave so: they are not shown, nothing is read by them, and they may stand before a notice too. Then come
+//     lines of the gateway's own, bounded. Fields leave whole, so that a tag, a notice or the rest can follow. A message whose first
+//     line is no field gets nothing put before it, since some clients would then find another header in it: its client waits. The
+//     status line that begins all this has no count of octets, which may turn out wrong.
+//   - A message that may not be delivered once its reply has begun ends the session without the dot: there is no -ERR any more.
+//   - A server that has sent a message is sent NOOPs while that is judged and taken. None is sent while it has anything else to
+//     answer: it is at work then, and a reply could be in progress. Their replies are read before any other.
 //   - DELE n is refused while the last RETR n of the session was refused by the gateway: a client that sends RETR and
 //     DELE in one go would otherwise lose a mail that nobody has seen. A new session may delete it.
 //   - A message the server does not finish ends the client's connection with FIN, so that what was delivered before it is

@@ -12,6 +12,8 @@ var (
 	ErrServerClosed   = errors.New("pop3: the server closed with commands unanswered")
 	ErrTruncated      = errors.New("pop3: the server closed within a message")
 	ErrServerSilent   = errors.New("pop3: the server fell silent")
+	ErrOverTime       = errors.New("pop3: a message took longer than it may")
+	ErrWithheld       = errors.New("pop3: a message was withheld when its first fields had left")
 	ErrMalformedReply = errors.New("pop3: the server's reply is outside the grammar or too long")
 	ErrUnsolicited    = errors.New("pop3: the server sent what no command asked for")
 	ErrInjection      = errors.New("pop3: plain text beyond the switch to TLS")
@@ -71,7 +73,7 @@ func (c *counters) count(err error) {
 	switch {
 	case errors.Is(err, ErrTruncated):
 		c.truncated.Add(1)
-	case errors.Is(err, ErrServerSilent), errors.Is(err, ErrClientIdle), errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, ErrServerSilent), errors.Is(err, ErrOverTime), errors.Is(err, ErrClientIdle), errors.Is(err, os.ErrDeadlineExceeded):
 		c.timeOuts.Add(1)
 	case errors.Is(err, ErrMalformedReply):
 		c.malformedReplies.Add(1)

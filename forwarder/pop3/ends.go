@@ -21,6 +21,7 @@ const (
 	Unsolicited               // the server sent what no command asked for
 	Injection                 // plain text beyond the switch to TLS
 	Fault                     // a fault in the gateway
+	Withheld                  // a message the client had the beginning of was not to be delivered
 	ends                      // how many there are
 )
 
@@ -28,7 +29,7 @@ const (
 func (e End) String() string {
 	return [ends]string{
 		"lost", "closed", "drained", "server_closed", "truncated", "timed_out", "client_left", "bad_client",
-		"malformed_reply", "unsolicited", "injection", "fault",
+		"malformed_reply", "unsolicited", "injection", "fault", "withheld",
 	}[e]
 }
 
@@ -42,6 +43,7 @@ func endOf(err error) End {
 		{ErrServerClosed, ServerClosed},
 		{ErrTruncated, Truncated},
 		{ErrServerSilent, TimedOut},
+		{ErrOverTime, TimedOut},
 		{ErrClientIdle, TimedOut},
 		{os.ErrDeadlineExceeded, TimedOut},
 		{ErrClientLeft, ClientLeft},
@@ -51,6 +53,7 @@ func endOf(err error) End {
 		{ErrUnsolicited, Unsolicited},
 		{ErrInjection, Injection},
 		{ErrPanic, Fault},
+		{ErrWithheld, Withheld},
 	} {
 		if errors.Is(err, e.err) {
 			return e.end

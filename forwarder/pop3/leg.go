@@ -23,6 +23,7 @@ type leg struct {
 	conn     net.Conn
 	stall    time.Duration // bound on each write
 	patience time.Duration // bound on each read where not zero; belongs to the reading goroutine
+	until    time.Time     // where not zero, end of all patience; belongs to the reading goroutine
 
 	mu      sync.Mutex
 	stopped bool // both directions fail from now on; deadlines are no longer moved
@@ -35,7 +36,11 @@ var past = time.Unix(1, 0)
 // Read implements io.Reader within patience.
 func (l *leg) Read(p []byte) (int, error) {
 	if l.patience > 0 {
-		l.readWithin(l.patience)
+		by := time.Now().Add(l.patience)
+		if !l.until.IsZero() && l.until.Before(by) {
+			by = l.until
+		}
+		l.readBy(by)
 	}
 	return l.conn.Read(p)
 }
@@ -52,16 +57,20 @@ func (l *leg) Write(p []byte) (int, error) {
 
 // readWithin bounds the read in progress and those to come by one deadline; 0 lifts it.
 func (l *leg) readWithin(d time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stopped || l.deaf {
-		return
-	}
 	var by time.Time
 	if d > 0 {
 		by = time.Now().Add(d)
 	}
-	l.conn.SetReadDeadline(by) // an error shows in the read
+	l.readBy(by)
+}
+
+// readBy bounds the read in progress and those to come by one deadline; the zero value lifts it.
+func (l *leg) readBy(by time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.stopped && !l.deaf {
+		l.conn.SetReadDeadline(by) // an error shows in the read
+	}
 }
 
 // stop makes reads and writes fail, those in progress included, without closing yet.

@@ -1,8 +1,11 @@
 package pop3
 
 import (
+	"context"
 	"errors"
 	"io"
+	"sync"
+	"time"
 
 	"mirrorgw/scanner"
 )
@@ -28,6 +31,7 @@ const (
 // held is the sink for a message that is held for its verdict: the wire form, and the content without stuffed dots as soon
 // as the two differ.
 type held struct {
+	mu      sync.Mutex // held while it grows, so that its beginning can be read meanwhile
 	spool   scanner.Spool
 	wire    *scanner.Buffer
 	content *scanner.Buffer // nil while equal to wire
@@ -38,6 +42,8 @@ type held struct {
 func hold(spool scanner.Spool) *held { return &held{spool: spool, wire: spool.NewBuffer()} }
 
 func (h *held) text(p []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	n, err := h.wire.Write(p)
 	if h.content != nil {
 		if _, cerr := h.content.Write(p[:n]); cerr != nil {
@@ -48,6 +54,8 @@ func (h *held) text(p []byte) error {
 }
 
 func (h *held) dot() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.content == nil {
 		h.content = h.spool.NewBuffer()
 		if _, err := h.wire.WriteTo(h.content); err != nil {
@@ -81,11 +89,13 @@ func (h *held) close() {
 	}
 }
 
-// answerMessage relays the reply to RETR or TOP: the whole message is held and judged before the client gets any of it.
+// answerMessage relays the reply to RETR or TOP: the whole message is held and judged before the client gets more of it than
+// drip gives.
 func (s *session) answerMessage(p *pending) error {
 	if err := s.flush(); err != nil { // the judge may take its time
 		return err
 	}
+	asked := time.Now()
 	line, ok, err := s.status(s.cfg.Silence)
 	if err != nil {
 		return s.excuse(err)
@@ -101,26 +111,40 @@ func (s *session) answerMessage(p *pending) error {
 			return truncated(s.excuse(err))
 		}
 		s.relay.counters.topNotice.Add(1)
-		return s.sendNotice(p, notice)
+		return s.sendNotice(p, false, notice)
 	}
 
 	h := hold(s.cfg.Spool)
 	defer h.close()
+	d := s.newDrip(p, h, f.lfOnly, asked)
+	defer d.stop()
+	until := asked.Add(s.cfg.Budget)
+	s.server.until = until
 	err = s.readBody(f, h)
+	s.server.until = time.Time{}
 	complete := err == nil
 	switch {
 	case complete:
 		if p.answer == answerTopFields && s.freeTop(h, f) {
+			d.stop()
 			s.relay.counters.topFields.Add(1)
-			return s.sendHeld(p, h, f, status, nil, true)
+			return s.sendHeld(d, f, status, nil, true)
 		}
 	case h.failed == nil:
+		d.stop()
+		if errors.Is(err, ErrServerSilent) && !time.Now().Before(until) {
+			s.relay.counters.overTime.Add(1)
+			err = ErrOverTime
+		}
 		return truncated(s.excuse(err))
 	case !errors.Is(h.failed, scanner.ErrTooLarge):
 		s.cfg.Log.Warn("message not held", "protocol", "pop3", "client", s.origin.Client, "server", s.origin.Server, "error", h.failed)
+		d.stop()
 		return s.withhold(p, f, false)
 	}
-	return s.rule(p, h, f, status, complete)
+	ctx, cancel := context.WithDeadline(s.ctx, until)
+	defer cancel()
+	return s.rule(ctx, d, f, status, complete)
 }
 
 // freeTop says whether the reply to TOP n 0 may leave unjudged.
@@ -133,14 +157,22 @@ func (s *session) freeTop(h *held, f *framer) bool {
 }
 
 // rule has a held message judged and does what the ruling says. When it is not complete its rest is still to be read.
-func (s *session) rule(p *pending, h *held, f *framer, status string, complete bool) error {
+func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, complete bool) error {
+	p := d.p
 	o := s.origin
-	o.User = p.user
-	r := s.cfg.Judge.Judge(s.ctx, o, h.mail(), complete)
+	o.User, o.Asked = p.user, d.asked
+	if complete {
+		defer s.keepAlive().stop()
+	}
+	r := s.cfg.Judge.Judge(ctx, o, d.h.mail(), complete)
+	d.stop()
 	if closed(s.done) {
 		return errOver
 	}
 	c := s.relay.counters
+	if ctx.Err() != nil {
+		c.overTime.Add(1)
+	}
 	switch {
 	case r.Action == scanner.Deliver:
 		c.delivered.Add(1)
@@ -148,16 +180,16 @@ func (s *session) rule(p *pending, h *held, f *framer, status string, complete b
 			status = statusTop
 		}
 		s.delivered(p)
-		return s.sendHeld(p, h, f, status, nil, complete)
+		return s.sendHeld(d, f, status, nil, complete)
 	case r.Action == scanner.Tag && oneLine(r.Tag):
 		c.tagged.Add(1)
 		s.delivered(p)
-		return s.sendHeld(p, h, f, statusMessage, r.Tag, complete)
+		return s.sendHeld(d, f, statusMessage, r.Tag, complete)
 	case r.Action == scanner.Replace && complete && len(r.Notice) > 0:
 		c.replaced.Add(1)
 		s.delivered(p)
 		s.remember(p.message, r.Notice)
-		return s.sendNotice(p, r.Notice)
+		return s.sendNotice(d.p, d.begun, d.unsent(r.Notice))
 	default: // what outgrew the spool is nowhere whole, so that no notice may take its place
 		return s.withhold(p, f, complete)
 	}
@@ -177,25 +209,27 @@ func oneLine(tag []byte) bool {
 	return true
 }
 
-// sendHeld sends a held message in its wire form, behind status and tag, and its end as it came. When it is not complete
-// the rest follows as it arrives, and its end only if it does.
-func (s *session) sendHeld(p *pending, h *held, f *framer, status string, tag []byte, complete bool) error {
+// sendHeld sends what has not left of a held message in its wire form, behind status and tag, and its end as it came. When it is
+// not complete the rest follows as it arrives, and its end only if it does.
+func (s *session) sendHeld(d *drip, f *framer, status string, tag []byte, complete bool) error {
 	s.partly = true
-	if err := s.send([]byte(status)); err != nil {
-		return err
+	if !d.begun {
+		if err := s.send([]byte(status)); err != nil {
+			return err
+		}
 	}
 	if err := s.send(tag); err != nil {
 		return err
 	}
 	var out io.Writer = s.out
-	if p.top && p.lines > 0 {
-		out = &cutter{w: s.out, lines: p.lines, lfOnly: f.lfOnly}
+	if d.p.top && d.p.lines > 0 {
+		out = &cutter{w: s.out, lines: d.p.lines, lfOnly: f.lfOnly}
 	}
-	if _, err := h.wire.WriteTo(out); err != nil {
+	if err := d.writeRest(out); err != nil {
 		return clientError(err)
 	}
 	if !complete {
-		if _, err := out.Write(h.beyond); err != nil {
+		if _, err := out.Write(d.h.beyond); err != nil {
 			return clientError(err)
 		}
 		if err := s.readBody(f, through{out}); err != nil {
@@ -209,8 +243,9 @@ func (s *session) sendHeld(p *pending, h *held, f *framer, status string, tag []
 	return nil
 }
 
-// sendNotice sends a notice in place of a message, or as much of it as TOP asks for.
-func (s *session) sendNotice(p *pending, notice []byte) error {
+// sendNotice sends a notice in place of a message, or as much of it as TOP asks for. begun says that the status line has left, and
+// perhaps the first fields of a mail, which the notice then goes on from.
+func (s *session) sendNotice(p *pending, begun bool, notice []byte) error {
 	s.partly = true
 	var out io.Writer = s.out
 	status := statusMessage
@@ -218,8 +253,10 @@ func (s *session) sendNotice(p *pending, notice []byte) error {
 		status = statusTop
 		out = &cutter{w: s.out, lines: p.lines}
 	}
-	if err := s.send([]byte(status)); err != nil {
-		return err
+	if !begun {
+		if err := s.send([]byte(status)); err != nil {
+			return err
+		}
 	}
 	if err := writeStuffed(out, notice); err != nil {
 		return clientError(err)
@@ -254,9 +291,13 @@ func (s *session) delivered(p *pending) {
 }
 
 // withhold answers -ERR for a message and then drops the rest of it unless all of it has been read. The session ends with
-// a rest that does not come.
+// a rest that does not come, and at once where the message's first fields have left: then there is no other way to say no.
 func (s *session) withhold(p *pending, f *framer, read bool) error {
 	s.relay.counters.retried.Add(1)
+	if s.partly {
+		s.relay.counters.withheld.Add(1)
+		return ErrWithheld
+	}
 	if !p.top && len(s.withheld) < maxWithheld {
 		s.withheld[p.message] = struct{}{}
 	}
@@ -284,9 +325,9 @@ func (s *session) temporary(text string) string {
 	return "-ERR " + text
 }
 
-// excuse tells the client, which has nothing of a message yet, that its server fell silent. It returns err.
+// excuse tells the client that its server fell silent, if it has nothing of the message yet. It returns err.
 func (s *session) excuse(err error) error {
-	if errors.Is(err, ErrServerSilent) {
+	if !s.partly && (errors.Is(err, ErrServerSilent) || errors.Is(err, ErrOverTime)) {
 		if serr := s.send([]byte(s.temporary(refuseSilence))); serr != nil {
 			return serr
 		}

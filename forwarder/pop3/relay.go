@@ -35,6 +35,8 @@ const (
 	DefaultReply   = 2 * time.Minute
 	DefaultSilence = 60 * time.Second
 	DefaultStall   = 5 * time.Minute
+	DefaultDrip    = 15 * time.Second
+	DefaultBudget  = 30 * time.Minute
 	DefaultDrain   = 30 * time.Second
 )
 
@@ -54,6 +56,8 @@ type Config struct {
 	Reply   time.Duration // longest wait for a reply to begin, and for the server to take a command
 	Silence time.Duration // longest pause within a reply, and before the reply to RETR and TOP
 	Stall   time.Duration // longest time in which a client takes nothing of what is sent to it
+	Drip    time.Duration // how long a client waits for a message before it is given its first header fields
+	Budget  time.Duration // longest time from a message's turn to its verdict, download and judgement in one
 	Drain   time.Duration // once the context of Serve ends: longest time for the reply in progress
 }
 
@@ -82,6 +86,8 @@ func New(cfg Config) (*Relay, error) {
 		{"reply", &cfg.Reply, DefaultReply},
 		{"silence", &cfg.Silence, DefaultSilence},
 		{"stall", &cfg.Stall, DefaultStall},
+		{"drip", &cfg.Drip, DefaultDrip},
+		{"budget", &cfg.Budget, DefaultBudget},
 		{"drain", &cfg.Drain, DefaultDrain},
 	} {
 		if *t.value < 0 {

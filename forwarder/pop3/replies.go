@@ -33,6 +33,9 @@ func (s *session) pumpReplies() error {
 		if err == nil {
 			err = s.answer(p)
 		}
+		if err == nil {
+			err = s.settle()
+		}
 		// What comes next, if not already here, may take long: nothing is kept from the client meanwhile.
 		if err != nil || len(s.queue.entries) == 0 || s.watching || s.replies.Buffered() == 0 {
 			if ferr := s.flush(); err == nil && !s.quitSent.Load() {

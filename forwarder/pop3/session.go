@@ -59,8 +59,10 @@ type session struct {
 	respCodes bool              // the server advertised RESP-CODES
 	partly    bool              // a message left in part
 	notices   map[uint64][]byte // of messages replaced in this session
+	owed      int               // replies of the server to NOOPs of the gateway's own
 
 	// Shared.
+	upstream   sync.Mutex    // what goes to the server goes whole
 	authed     atomic.Bool   // the server accepted a login
 	quitSent   atomic.Bool   // QUIT is on its way to the server
 	halfClosed atomic.Bool   // the client's FIN was passed on to the server
@@ -144,17 +146,22 @@ func (s *session) run(ctx context.Context) error {
 // start runs pump as a goroutine of the session, which ends when pump returns an error and otherwise goes on.
 func (s *session) start(pump func() error) {
 	s.pumps.Go(func() {
-		defer func() {
-			if p := recover(); p != nil {
-				// What was thrown may quote the session: only its type is logged.
-				s.cfg.Log.Warn("panic in a session", "protocol", "pop3", "kind", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-				s.end(ErrPanic)
-			}
-		}()
-		if err := pump(); err != nil {
+		if err := s.guarded(pump); err != nil {
 			s.end(err)
 		}
 	})
+}
+
+// guarded calls f and makes an error of its panic.
+func (s *session) guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			// What was thrown may quote the session: only its type is logged.
+			s.cfg.Log.Warn("panic in a session", "protocol", "pop3", "kind", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = ErrPanic
+		}
+	}()
+	return f()
 }
 
 // errOver ends a session that is over without fault.

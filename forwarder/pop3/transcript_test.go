@@ -24,7 +24,7 @@ import (
 // octets as they are, "…"*N for N times those.
 //
 //	# comment
-//	config: stls=pass spool.memory=N spool.max=N   before the session
+//	config: stls=pass spool.memory=N spool.max=N drip=DURATION budget=DURATION judge.takes=DURATION   before the session
 //	judge: ACTION…                                 one per message judged, the last one from then on; deliver when absent
 //	C: TEXT            the client sends TEXT, and the server gets it
 //	C> TEXT            the client sends TEXT, and the server gets nothing of it
@@ -33,6 +33,7 @@ import (
 //	client gets: TEXT  from the gateway; "notice" for the whole notice
 //	server gets: TEXT  from the gateway
 //	client waits       it has nothing of what the server has sent since the client's last line
+//	client has all     it has what it was to get so far, and no more
 //	server waits       it has got no more than it was to get so far
 //	C ends, S ends     FIN;  C closes: no more reading either;  C resets, S resets
 //	sleep: DURATION
@@ -57,7 +58,7 @@ type step struct {
 var octetSteps = []string{"C:", "C>", "S:", "S>", "client gets:", "server gets:", "judged:", "judged head:"}
 
 var otherSteps = []string{
-	"config:", "judge:", "client waits", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
+	"config:", "judge:", "client waits", "client has all", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
 	"sleep:", "client sees:", "server sees:", "user:", "error:", "counters:", "modes:",
 }
 
@@ -153,8 +154,10 @@ func TestTranscriptsAreThere(t *testing.T) {
 		p01-multiline p02-terminator p03-stuffing p04-lf-only p04-lf-body p04-lf-mixed p04-cr-dot p05-octets p06-long-line p07-truncated
 		p08-capa p09-capa-pass p10-in-order p11-apop p11-greeting-err p12-auth p12-auth-list p13-stls-hide p13-stls-pass
 		p13-stls-refused p13-stls-inject-client p13-stls-inject-server p14-unstuffed p15-utf8 p16-resp-codes p16-no-codes
-		p17-order p18-pipeline p19-quit p19-quit-half-close p20-rset p21-client-gone p23-replace p24-sizes p25-tag p26-top-zero
-		p26-top-zero-body p26-top-lines p26-top-notice p27-too-large p27-too-large-tag p27-too-large-cut p30-uidl p31-dele-withheld
+		p17-order p18-pipeline p19-quit p19-quit-half-close p20-rset p21-client-gone p22-keep-alive
+		p22-not-before-login p22-server-gone p23-replace p24-sizes p25-tag p26-top-zero
+		p26-top-zero-body p26-top-lines p26-top-notice p27-too-large p27-too-large-tag p27-too-large-cut
+		p27-drip-retry p27-drip-silent p28-drip p28-wait p28-replace p29-budget p29-budget-judge p30-uidl p31-dele-withheld
 		p32-retry p33-notice p35-last-xtnd p37-half-close p37-reset-client p37-reset-server p38-autologout p38-login p40-silent p40-slow-message
 		session-bad-commands session-long-command session-malformed session-unsolicited session-after-quit session-silence session-long-status session-long-capa
 		session-bad-sasl`)
@@ -241,11 +244,24 @@ func play(t *testing.T, tr transcript, mode string) {
 
 func newStage(t *testing.T, tr transcript, mode string) *stage {
 	cfg := Config{}
+	judge := &clerk{}
 	for _, text := range tr.all("config:") {
 		for pair := range strings.FieldsSeq(text) {
 			name, value, _ := strings.Cut(pair, "=")
 			n, _ := strconv.ParseInt(value, 10, 64)
+			d, _ := time.ParseDuration(value)
 			switch name {
+			case "drip":
+				cfg.Drip = d
+			case "budget":
+				cfg.Budget = d
+			case "judge.takes":
+				judge.hook = func(ctx context.Context) {
+					select {
+					case <-time.After(d): // the bubble's clock
+					case <-ctx.Done():
+					}
+				}
 			case "stls":
 				cfg.STLS = Pass
 			case "spool.memory":
@@ -258,7 +274,6 @@ func newStage(t *testing.T, tr transcript, mode string) *stage {
 		}
 	}
 	cfg.Spool.Dir = t.TempDir()
-	judge := &clerk{}
 	for _, text := range tr.all("judge:") {
 		for name := range strings.FieldsSeq(text) {
 			action := map[string]scanner.Action{"deliver": scanner.Deliver, "tag": scanner.Tag, "replace": scanner.Replace, "retry": scanner.Retry}
@@ -309,6 +324,12 @@ func (st *stage) step(s step) {
 		synctest.Wait()
 		if got, _ := st.client.received(); st.mode != "at-once" && len(got) != st.before {
 			t.Errorf("client has %q already", got[min(st.before, len(got)):])
+		}
+	case "client has all":
+		st.say()
+		synctest.Wait()
+		if got, _ := st.client.received(); got != st.toClient.String() {
+			t.Errorf("client has %q, want %q", got, st.toClient.String())
 		}
 	case "server waits":
 		synctest.Wait()

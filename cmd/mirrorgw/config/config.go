@@ -81,6 +81,8 @@ type Rule struct {
 	Servers  []netip.Prefix // empty: all
 	Skip     Skip
 	STLS     STLS
+	Drip     time.Duration // how long a client waits for a mail before its first header fields drip
+	Budget   time.Duration // for one mail, download and judgement
 }
 
 // Skip names flows of a rule that are forwarded untouched after all.
@@ -174,5 +176,5 @@ func Default() *Config {
 }
 
 func defaultRule() Rule {
-	return Rule{Name: string(POP3), Protocol: POP3, Ports: []uint16{110}, STLS: STLSHide}
+	return Rule{Name: string(POP3), Protocol: POP3, Ports: []uint16{110}, STLS: STLSHide, Drip: 15 * time.Second, Budget: 30 * time.Minute}
 }

@@ -44,6 +44,8 @@ func Write(w io.Writer, c *Config) error {
 		line("    skip: {clients: %s, servers: %s}", prefixList(r.Skip.Clients), prefixList(r.Skip.Servers))
 		line("    source: gateway  # the address the server sees")
 		line("    stls: %s  # %s", quote(string(r.STLS)), r.STLS.meaning())
+		line("    drip: %s  # a client that waits this long for a mail is given its first header fields", formatDuration(r.Drip))
+		line("    budget: %s  # a mail that takes longer, download and judgement in one, is not delivered this time", formatDuration(r.Budget))
 	}
 	line("spool:")
 	line("  dir: %s%s", quote(c.Spool.Dir), ifEmpty([]byte(c.Spool.Dir), "  # the system's folder for temporary files"))

@@ -1,0 +1,44 @@
+package pop3
+
+import "time"
+
+// aliveEvery is the pause after which an idle server is spoken to. Servers close after 10 minutes (RFC 1939 section 3), and some
+// after less.
+const aliveEvery = time.Minute
+
+// keepAlive begins to keep the server's session alive while a message it has sent is judged and taken by the client. The pulse
+// is to be stopped, and settle called.
+func (s *session) keepAlive() *pulse {
+	p := &pulse{}
+	p.start(s, aliveEvery, aliveEvery, s.noop)
+	return p
+}
+
+// noop sends a NOOP, unless the server is still to answer something else: then it is not idle, or is in the middle of a reply.
+func (s *session) noop() error {
+	s.upstream.Lock() // no command comes between the question and the NOOP
+	defer s.upstream.Unlock()
+	if !s.authed.Load() || s.queue.outstanding.Load() != 1 {
+		return nil
+	}
+	if _, err := s.server.Write([]byte("NOOP\r\n")); err != nil {
+		return nil //nolint:nilerr // the client gets its message first; the next reply shows that the server is gone
+	}
+	s.owed++
+	s.relay.counters.keptAlive.Add(1)
+	return nil
+}
+
+// settle reads the replies to NOOPs of the gateway's own. They came before any other: nothing was outstanding then but the
+// message that has just left.
+func (s *session) settle() error {
+	for ; s.owed > 0; s.owed-- {
+		if err := s.flush(); err != nil {
+			return err
+		}
+		if _, _, err := s.status(s.cfg.Reply); err != nil {
+			return err
+		}
+	}
+	return nil
+}
