@@ -74,11 +74,15 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		if rule.STLS == config.STLSPass {
 			mode = pop3.Pass
 		}
+		foreign := pop3.CloseNotPOP3
+		if rule.NotPOP3 == config.NotPOP3Pass {
+			foreign = pop3.PassNotPOP3
+		}
 		newRelay := pop3.New
 		if before != nil {
 			newRelay = before.relays[i].Successor
 		}
-		relay, err := newRelay(pop3.Config{STLS: mode, Drip: rule.Drip, Budget: rule.Budget, Spool: cfg.Spool, Judge: rooms.judge, Log: m.log})
+		relay, err := newRelay(pop3.Config{STLS: mode, NotPOP3: foreign, Drip: rule.Drip, Budget: rule.Budget, Spool: cfg.Spool, Judge: rooms.judge, Log: m.log})
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", quote(rule.Name), err)
 		}

@@ -25,6 +25,13 @@ const (
 
 // pumpCommands is the client pump: it reads commands, queues how each is answered, and sends on those it understands.
 func (s *session) pumpCommands() error {
+	opaque, err := s.awaitGreeting()
+	switch {
+	case err != nil:
+		return err
+	case opaque:
+		return s.copyToServer()
+	}
 	for {
 		line, err := s.readCommand()
 		if err != nil {
@@ -63,33 +70,44 @@ func (s *session) readCommand() ([]byte, error) {
 	return readLine(s.in, maxSASLLine)
 }
 
-// awaitCommand waits for the first octet of a command. Time in which a reply is outstanding does not count as idle.
+// outstandingCheck is how often a client whose time is over, but who waits for a reply, is looked at again.
+const outstandingCheck = time.Second
+
+// awaitCommand waits for the first octet of a command.
 func (s *session) awaitCommand() error {
-	wait := s.idleLimit()
 	for {
-		s.client.readWithin(wait)
-		_, err := s.in.Peek(1)
-		if !errors.Is(err, os.ErrDeadlineExceeded) || s.stopping() {
-			return err
+		left := s.cfg.Idle - s.quiet()
+		if !s.authed.Load() {
+			left = s.loginLeft()
 		}
-		limit := s.idleLimit()
-		quiet := time.Since(time.Unix(0, s.active.Load()))
-		switch {
-		case s.queue.outstanding.Load() > 0:
-			wait = limit
-		case quiet < limit:
-			wait = limit - quiet
-		default:
+		if s.queue.outstanding.Load() > 0 {
+			left = max(left, outstandingCheck)
+		}
+		if left <= 0 {
+			return os.ErrDeadlineExceeded
+		}
+		s.client.readWithin(left)
+		if _, err := s.in.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) || s.stopping() {
 			return err
 		}
 	}
 }
 
-func (s *session) idleLimit() time.Duration {
-	if s.authed.Load() {
-		return s.cfg.Idle
+// quiet returns how long no reply has left.
+func (s *session) quiet() time.Duration {
+	return time.Since(s.began) - time.Duration(s.active.Load())
+}
+
+// loginLeft returns how much of Config.Login the client has left. Time in which it waits for the server is not its own.
+func (s *session) loginLeft() time.Duration {
+	return s.cfg.Login - time.Since(s.began) + time.Duration(s.served.Load())
+}
+
+// serverTook takes note that the client has waited for the server since asked.
+func (s *session) serverTook(asked time.Time) {
+	if !s.authed.Load() {
+		s.served.Add(int64(time.Since(asked)))
 	}
-	return s.cfg.Login
 }
 
 // inputFailed says what a failed read of a command means for the session; nil leaves the rest to the server pump.

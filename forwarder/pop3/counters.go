@@ -28,7 +28,9 @@ type Counters struct {
 	Injections       uint64 // sessions ended for plain text beyond the switch to TLS
 	TimeOuts         uint64 // sessions ended for silence or a stalled peer
 	OpaqueFlows      uint64 // sessions that went opaque by STLS
-	OpaqueOctets     uint64 // octets relayed unscanned by those
+	NotPOP3Closed    uint64 // sessions ended since no POP3 was spoken
+	NotPOP3Passed    uint64 // sessions that went opaque for the same reason
+	OpaqueOctets     uint64 // octets relayed unscanned by opaque sessions
 	Panics           uint64 // sessions ended by a fault in the gateway
 }
 
@@ -39,6 +41,8 @@ type counters struct {
 
 	delivered, tagged, replaced, retried atomic.Uint64
 	topFields, topNotice, truncated      atomic.Uint64
+
+	notPOP3Closed, notPOP3Passed atomic.Uint64
 
 	dripped, waitLines, withheld, overTime, keptAlive atomic.Uint64
 
@@ -73,6 +77,8 @@ func (r *Relay) Counters() Counters {
 		Injections:       c.injections.Load(),
 		TimeOuts:         c.timeOuts.Load(),
 		OpaqueFlows:      c.opaqueFlows.Load(),
+		NotPOP3Closed:    c.notPOP3Closed.Load(),
+		NotPOP3Passed:    c.notPOP3Passed.Load(),
 		OpaqueOctets:     c.opaqueOctets.Load(),
 		Panics:           c.panics.Load(),
 	}

@@ -36,6 +36,9 @@
 //   - Commands go upstream rebuilt from their parse: verb in capitals, one blank, CRLF. A line that ends in a bare LF or
 //     has blanks at its end is understood, and no server can read it otherwise than we did. User names, passwords and
 //     SASL data are not touched.
+//   - What the client says waits for the server's greeting. A server that does not greet within Config.Greeting, or otherwise, and a
+//     client that speaks first and says no command, speak no POP3; such a session is closed, or opaque from its first octet.
+//   - A client has Config.Login in all before login, of its own time: a slow server costs its client nothing.
 //   - A multi-line reply ends at CRLF.CRLF, or, where every status line of the server so far ended in a bare LF, at a
 //     dot alone on a line ended by LF. Dots are removed for the judge after any LF, since most clients split lines
 //     there; the octets sent on are those that came. Lines the gateway makes end in CRLF.

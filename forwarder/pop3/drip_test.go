@@ -131,6 +131,7 @@ func TestSlowMessageIsHeardOf(t *testing.T) {
 		}
 		read()
 		io.WriteString(clientEnd, "RETR 1\r\n")
+		synctest.Wait()
 		mail := "Received: from a\r\nSubject: x\r\n\r\n"
 		server.writes <- []byte("+OK\r\n" + mail)
 		asked := time.Now()

@@ -11,6 +11,7 @@ import (
 var (
 	ErrServerClosed   = errors.New("pop3: the server closed with commands unanswered")
 	ErrTruncated      = errors.New("pop3: the server closed within a message")
+	ErrNotPOP3        = errors.New("pop3: no POP3 is spoken on this connection")
 	ErrServerSilent   = errors.New("pop3: the server fell silent")
 	ErrOverTime       = errors.New("pop3: a message took longer than it may")
 	ErrWithheld       = errors.New("pop3: a message was withheld when its first fields had left")
@@ -86,7 +87,8 @@ func (c *counters) count(err error) {
 	}
 }
 
-// suspect says whether err is worth a warning: a server or client that breaks the protocol's rules to no honest end.
+// suspect says whether err is worth a warning: a server or client that breaks the protocol's rules, perhaps to no honest end.
 func suspect(err error) bool {
-	return errors.Is(err, ErrMalformedReply) || errors.Is(err, ErrUnsolicited) || errors.Is(err, ErrInjection)
+	return errors.Is(err, ErrMalformedReply) || errors.Is(err, ErrUnsolicited) || errors.Is(err, ErrInjection) ||
+		errors.Is(err, ErrNotPOP3)
 }

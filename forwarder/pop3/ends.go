@@ -22,6 +22,7 @@ const (
 	Injection                 // plain text beyond the switch to TLS
 	Fault                     // a fault in the gateway
 	Withheld                  // a message the client had the beginning of was not to be delivered
+	Foreign                   // no POP3 was spoken
 	ends                      // how many there are
 )
 
@@ -29,7 +30,7 @@ const (
 func (e End) String() string {
 	return [ends]string{
 		"lost", "closed", "drained", "server_closed", "truncated", "timed_out", "client_left", "bad_client",
-		"malformed_reply", "unsolicited", "injection", "fault", "withheld",
+		"malformed_reply", "unsolicited", "injection", "fault", "withheld", "not_pop3",
 	}[e]
 }
 
@@ -54,6 +55,7 @@ func endOf(err error) End {
 		{ErrInjection, Injection},
 		{ErrPanic, Fault},
 		{ErrWithheld, Withheld},
+		{ErrNotPOP3, Foreign},
 	} {
 		if errors.Is(err, e.err) {
 			return e.end

@@ -39,9 +39,10 @@ func FuzzServerReplyDelivered(f *testing.F) {
 				cfg.Spool.Max = 7
 			}
 			st := openWith(t.Context(), t, cfg)
+			st.send(st.server, fuzzGreeting)
 			st.send(st.client, "LIST\r\nRETR 1\r\nTOP 1 0\r\nRETR 2\r\nNOOP\r\nQUIT\r\n")
-			said = append([]byte(fuzzGreeting), said...)
 			st.pieces(st.server, said, int(piece)+1)
+			said = append([]byte(fuzzGreeting), said...)
 			st.server.conn.CloseWrite()
 			synctest.Wait()
 			if got, _ := st.client.received(); !bytes.HasPrefix(said, []byte(got)) {
@@ -69,8 +70,9 @@ func FuzzServerReplyReplaced(f *testing.F) {
 		synctest.Test(t, func(t *testing.T) {
 			judge := &clerk{actions: []scanner.Action{scanner.Replace}}
 			st := openWith(t.Context(), t, Config{Judge: judge})
+			st.send(st.server, fuzzGreeting)
 			st.send(st.client, "RETR 1\r\nRETR 2\r\nTOP 3 9\r\n")
-			st.pieces(st.server, append([]byte(fuzzGreeting), said...), int(piece)+1)
+			st.pieces(st.server, said, int(piece)+1)
 			st.server.conn.CloseWrite()
 			synctest.Wait()
 

@@ -29,15 +29,16 @@ const (
 
 // Defaults of Config, used where a field is zero.
 const (
-	DefaultLogin   = 60 * time.Second
-	DefaultIdle    = 15 * time.Minute
-	DefaultCommand = 30 * time.Second
-	DefaultReply   = 2 * time.Minute
-	DefaultSilence = 60 * time.Second
-	DefaultStall   = 5 * time.Minute
-	DefaultDrip    = 15 * time.Second
-	DefaultBudget  = 30 * time.Minute
-	DefaultDrain   = 30 * time.Second
+	DefaultGreeting = 60 * time.Second
+	DefaultLogin    = 60 * time.Second
+	DefaultIdle     = 15 * time.Minute
+	DefaultCommand  = 30 * time.Second
+	DefaultReply    = 2 * time.Minute
+	DefaultSilence  = 60 * time.Second
+	DefaultStall    = 5 * time.Minute
+	DefaultDrip     = 15 * time.Second
+	DefaultBudget   = 30 * time.Minute
+	DefaultDrain    = 30 * time.Second
 )
 
 // minIdle is the least autologout timer RFC 1939 section 3 allows.
@@ -45,20 +46,22 @@ const minIdle = 10 * time.Minute
 
 // Config is what New builds a Relay from. Judge is required.
 type Config struct {
-	STLS  STLS
-	Spool scanner.Spool
-	Judge Judge
-	Log   *slog.Logger // nil: nothing is logged
+	STLS    STLS
+	NotPOP3 NotPOP3
+	Spool   scanner.Spool
+	Judge   Judge
+	Log     *slog.Logger // nil: nothing is logged
 
-	Login   time.Duration // before login: longest wait for one whole command or SASL line
-	Idle    time.Duration // after login: longest time without command or reply, the autologout timer; at least 10 minutes
-	Command time.Duration // after login: longest time from the first octet of a command to its end
-	Reply   time.Duration // longest wait for a reply to begin, and for the server to take a command
-	Silence time.Duration // longest pause within a reply, and before the reply to RETR and TOP
-	Stall   time.Duration // longest time in which a client takes nothing of what is sent to it
-	Drip    time.Duration // how long a client waits for a message before it is given its first header fields
-	Budget  time.Duration // longest time from a message's turn to its verdict, download and judgement in one
-	Drain   time.Duration // once the context of Serve ends: longest time for the reply in progress
+	Greeting time.Duration // longest wait for the server to greet; after it, this is not POP3
+	Login    time.Duration // before login: longest time a client takes in all; what it waits for the server does not count
+	Idle     time.Duration // after login: longest time without command or reply, the autologout timer; at least 10 minutes
+	Command  time.Duration // after login: longest time from the first octet of a command to its end
+	Reply    time.Duration // longest wait for a reply to begin, and for the server to take a command
+	Silence  time.Duration // longest pause within a reply, and before the reply to RETR and TOP
+	Stall    time.Duration // longest time in which a client takes nothing of what is sent to it
+	Drip     time.Duration // how long a client waits for a message before it is given its first header fields
+	Budget   time.Duration // longest time from a message's turn to its verdict, download and judgement in one
+	Drain    time.Duration // once the context of Serve ends: longest time for the reply in progress
 }
 
 // Relay relays sessions with one set of settings. It is safe for concurrent use.
@@ -75,11 +78,15 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.STLS > Pass {
 		return nil, fmt.Errorf("pop3: unknown STLS mode %d", cfg.STLS)
 	}
+	if cfg.NotPOP3 > PassNotPOP3 {
+		return nil, fmt.Errorf("pop3: unknown mode %d for what is not POP3", cfg.NotPOP3)
+	}
 	for _, t := range []struct {
 		name  string
 		value *time.Duration
 		def   time.Duration
 	}{
+		{"greeting", &cfg.Greeting, DefaultGreeting},
 		{"login", &cfg.Login, DefaultLogin},
 		{"idle", &cfg.Idle, DefaultIdle},
 		{"command", &cfg.Command, DefaultCommand},

@@ -31,7 +31,11 @@ func (s *session) pumpReplies() error {
 	for {
 		p, err := s.next()
 		if err == nil {
+			asked := time.Now()
 			err = s.answer(p)
+			if p.answer != answerSASL { // where client and server take turns
+				s.serverTook(asked)
+			}
 		}
 		if err == nil {
 			err = s.settle()
@@ -45,7 +49,7 @@ func (s *session) pumpReplies() error {
 		if err != nil {
 			return err
 		}
-		s.active.Store(time.Now().UnixNano())
+		s.active.Store(int64(time.Since(s.began)))
 		s.queue.finish(p)
 	}
 }
@@ -188,6 +192,8 @@ func (s *session) answer(p *pending) error {
 			return ErrTooManyBad
 		}
 		return nil
+	case answerGreeting:
+		return s.answerGreeting()
 	case answerSASL:
 		return s.answerSASL(p)
 	case answerSTLS:
@@ -208,8 +214,6 @@ func (s *session) answer(p *pending) error {
 		return nil // the server has taken QUIT; whether the client waits for it is the client's affair
 	case err != nil:
 		return err
-	case p.answer == answerGreeting && !ok:
-		return errOver
 	case p.answer == answerLogin && ok:
 		s.authed.Store(true)
 	case p.answer == answerLines && ok:

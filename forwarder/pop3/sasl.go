@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxUser bounds what is kept of a user's name.
@@ -115,8 +116,10 @@ func (s *session) authenticate(c *command) error {
 // readSASLLine returns the client's next message, without its line end: base64, "*" to cancel, or nothing. It is valid
 // until the next read.
 func (s *session) readSASLLine() ([]byte, error) {
-	s.client.readWithin(s.cfg.Login)
+	asked := time.Now()
+	s.client.readWithin(max(s.loginLeft(), outstandingCheck))
 	line, err := readLine(s.in, maxSASLLine)
+	s.served.Add(-int64(time.Since(asked))) // the server pump takes it for the server's
 	switch {
 	case err == nil:
 	case closed(s.draining):
@@ -143,7 +146,9 @@ func (s *session) readSASLLine() ([]byte, error) {
 func (s *session) answerSASL(p *pending) error {
 	wait := s.cfg.Reply
 	for range maxRounds {
+		asked := time.Now()
 		line, err := s.replyLine(wait, maxSASLLine)
+		s.serverTook(asked)
 		if err != nil {
 			return err
 		}

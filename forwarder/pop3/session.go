@@ -66,7 +66,11 @@ type session struct {
 	authed     atomic.Bool   // the server accepted a login
 	quitSent   atomic.Bool   // QUIT is on its way to the server
 	halfClosed atomic.Bool   // the client's FIN was passed on to the server
-	active     atomic.Int64  // when a reply last left, in nanoseconds of the Unix era
+	speaks     atomic.Int32  // speaksUnknown and so on
+	known      chan struct{} // closed when that is settled
+	began      time.Time
+	served     atomic.Int64  // nanoseconds before login in which the client waited for the server
+	active     atomic.Int64  // when a reply last left, in nanoseconds since began
 	opaqueEnd  chan struct{} // closed when nothing more goes to the server after STLS
 
 	// withheld holds the messages whose last RETR the gateway refused. The server pump writes it while a message is
@@ -87,6 +91,8 @@ func newSession(r *Relay, client, server net.Conn) *session {
 		arm:       make(chan struct{}, 1),
 		readable:  make(chan error, 1),
 		opaqueEnd: make(chan struct{}),
+		known:     make(chan struct{}),
+		began:     time.Now(),
 		notices:   make(map[uint64][]byte),
 		withheld:  make(map[uint64]struct{}),
 		origin: scanner.Origin{
@@ -98,7 +104,6 @@ func newSession(r *Relay, client, server net.Conn) *session {
 	s.in = bufio.NewReaderSize(s.client, clientBuffer)
 	s.replies = bufio.NewReaderSize(s.server, serverBuffer)
 	s.out = bufio.NewWriterSize(s.client, outBuffer)
-	s.active.Store(time.Now().UnixNano())
 	return s
 }
 

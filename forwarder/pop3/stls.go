@@ -53,7 +53,7 @@ func (s *session) answerSTLS(p *pending) error {
 // copyToServer is the client pump of an opaque session.
 func (s *session) copyToServer() error {
 	defer close(s.opaqueEnd)
-	err := s.copyOpaque(s.server, s.client)
+	err := s.copyOpaque(s.server, s.client, s.in)
 	if err == nil {
 		s.gone = true
 	}
@@ -62,7 +62,8 @@ func (s *session) copyToServer() error {
 
 // copyToClient is the server pump of an opaque session. It ends the session once both directions have ended.
 func (s *session) copyToClient() error {
-	if err := s.copyOpaque(s.client, s.server); err != nil {
+	s.server.patience = 0
+	if err := s.copyOpaque(s.client, s.server, s.replies); err != nil {
 		return err
 	}
 	select {
@@ -72,14 +73,14 @@ func (s *session) copyToClient() error {
 	return errOver
 }
 
-// copyOpaque copies from one leg to the other until its end, which it passes on.
-func (s *session) copyOpaque(to, from *leg) error {
+// copyOpaque copies from one leg, whose reader is r, to the other until its end, which it passes on.
+func (s *session) copyOpaque(to, from *leg, r io.Reader) error {
 	buf := make([]byte, serverBuffer)
 	for {
 		from.readWithin(s.cfg.Idle)
-		n, err := from.conn.Read(buf)
+		n, err := r.Read(buf)
 		if n > 0 {
-			s.active.Store(time.Now().UnixNano())
+			s.active.Store(int64(time.Since(s.began)))
 			s.relay.counters.opaqueOctets.Add(uint64(n))
 			if _, werr := to.Write(buf[:n]); werr != nil {
 				return &lost{side: s.sideOf(to), err: werr}
@@ -95,7 +96,7 @@ func (s *session) copyOpaque(to, from *leg) error {
 		case closed(s.draining):
 			return errDrained
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if time.Since(time.Unix(0, s.active.Load())) >= s.cfg.Idle {
+			if s.quiet() >= s.cfg.Idle {
 				return ErrClientIdle
 			}
 		default:

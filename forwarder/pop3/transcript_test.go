@@ -24,7 +24,7 @@ import (
 // octets as they are, "…"*N for N times those.
 //
 //	# comment
-//	config: stls=pass spool.memory=N spool.max=N drip=DURATION budget=DURATION judge.takes=DURATION   before the session
+//	config: stls=pass not-pop3=pass spool.memory=N spool.max=N drip=DURATION budget=DURATION judge.takes=DURATION   before the session
 //	judge: ACTION…                                 one per message judged, the last one from then on; deliver when absent
 //	C: TEXT            the client sends TEXT, and the server gets it
 //	C> TEXT            the client sends TEXT, and the server gets nothing of it
@@ -158,7 +158,8 @@ func TestTranscriptsAreThere(t *testing.T) {
 		p22-not-before-login p22-server-gone p23-replace p24-sizes p25-tag p26-top-zero
 		p26-top-zero-body p26-top-lines p26-top-notice p27-too-large p27-too-large-tag p27-too-large-cut
 		p27-drip-retry p27-drip-silent p28-drip p28-wait p28-replace p29-budget p29-budget-judge p30-uidl p31-dele-withheld
-		p32-retry p33-notice p35-last-xtnd p37-half-close p37-reset-client p37-reset-server p38-autologout p38-login p40-silent p40-slow-message
+		p32-retry p33-notice p35-last-xtnd p37-half-close p37-reset-client p37-reset-server p38-autologout p38-command p38-login p38-login-total
+		p38-login-server p38-sasl p39-server p39-server-short p39-silent p39-client p39-server-pass p39-silent-pass p39-client-pass p39-early-commands p40-silent p40-slow-message
 		session-bad-commands session-long-command session-malformed session-unsolicited session-after-quit session-silence session-long-status session-long-capa
 		session-bad-sasl`)
 	paths, err := filepath.Glob("testdata/*.txt")
@@ -264,6 +265,8 @@ func newStage(t *testing.T, tr transcript, mode string) *stage {
 				}
 			case "stls":
 				cfg.STLS = Pass
+			case "not-pop3":
+				cfg.NotPOP3 = PassNotPOP3
 			case "spool.memory":
 				cfg.Spool.Memory = n
 			case "spool.max":

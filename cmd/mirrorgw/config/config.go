@@ -81,6 +81,7 @@ type Rule struct {
 	Servers  []netip.Prefix // empty: all
 	Skip     Skip
 	STLS     STLS
+	NotPOP3  NotPOP3
 	Drip     time.Duration // how long a client waits for a mail before its first header fields drip
 	Budget   time.Duration // for one mail, download and judgement
 }
@@ -104,6 +105,15 @@ type STLS string
 const (
 	STLSHide STLS = "hide" // not offered, answered -ERR: mail stays readable for the scanner
 	STLSPass STLS = "pass" // opaque after +OK, counted as not scanned
+)
+
+// NotPOP3 says what becomes of a connection on which no POP3 is spoken: the server does not greet, or the client speaks first.
+type NotPOP3 string
+
+// What a rule may do with such a connection.
+const (
+	NotPOP3Close NotPOP3 = "close"
+	NotPOP3Pass  NotPOP3 = "pass" // opaque, counted as not scanned
 )
 
 // Scan configures the judging of mail.
@@ -176,5 +186,5 @@ func Default() *Config {
 }
 
 func defaultRule() Rule {
-	return Rule{Name: string(POP3), Protocol: POP3, Ports: []uint16{110}, STLS: STLSHide, Drip: 15 * time.Second, Budget: 30 * time.Minute}
+	return Rule{Name: string(POP3), Protocol: POP3, Ports: []uint16{110}, STLS: STLSHide, NotPOP3: NotPOP3Close, Drip: 15 * time.Second, Budget: 30 * time.Minute}
 }

@@ -54,6 +54,7 @@ intercept:
     skip: {clients: [192.168.1.9], servers: [198.51.100.0/24]}
     source: gateway
     stls: pass
+    not_pop3: pass
     drip: 20s
     budget: 1h
 spool: {dir: /var/spool/mirrorgw, memory: 64KiB, max: 1GiB}
@@ -92,7 +93,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Name: "mail", Protocol: POP3, Ports: []uint16{110, 1110},
 			Clients: prefixes("192.168.1.0/24"), Servers: prefixes("203.0.113.7/32", "2001:db8::/32"),
 			Skip: Skip{Clients: prefixes("192.168.1.9/32"), Servers: prefixes("198.51.100.0/24")},
-			STLS: STLSPass, Drip: 20 * time.Second, Budget: time.Hour,
+			STLS: STLSPass, NotPOP3: NotPOP3Pass, Drip: 20 * time.Second, Budget: time.Hour,
 		}},
 		Spool: scanner.Spool{Dir: "/var/spool/mirrorgw", Memory: 64 << 10, Max: 1 << 30},
 		Scan: Scan{
@@ -206,6 +207,7 @@ func TestErrors(t *testing.T) {
 		{"source client", "intercept: [{source: client}]", "f:3:22: source: client is not in this version"},
 		{"source", "intercept: [{source: server}]", "f:3:22: intercept[0].source: server is not one of gateway, client"},
 		{"stls", "intercept: [{stls: strip}]", "f:3:20: intercept[0].stls: strip is not one of hide, pass"},
+		{"not_pop3", "intercept: [{not_pop3: drop}]", "f:3:24: intercept[0].not_pop3: drop is not one of close, pass"},
 		{"late drip", "intercept: [{drip: 2m}]", "f:3:20: intercept[0].drip: 2m is not from 1s to 1m"},
 		{"no drip", "intercept: [{drip: 0s}]", "f:3:20: intercept[0].drip must be more than 0"},
 		{"short budget", "intercept: [{budget: 10s}]", "f:3:22: intercept[0].budget: 10s is not from 1m to 1d"},

@@ -44,6 +44,7 @@ func Write(w io.Writer, c *Config) error {
 		line("    skip: {clients: %s, servers: %s}", prefixList(r.Skip.Clients), prefixList(r.Skip.Servers))
 		line("    source: gateway  # the address the server sees")
 		line("    stls: %s  # %s", quote(string(r.STLS)), r.STLS.meaning())
+		line("    not_pop3: %s  # %s", quote(string(r.NotPOP3)), r.NotPOP3.meaning())
 		line("    drip: %s  # a client that waits this long for a mail is given its first header fields", formatDuration(r.Drip))
 		line("    budget: %s  # a mail that takes longer, download and judgement in one, is not delivered this time", formatDuration(r.Budget))
 	}
@@ -127,6 +128,14 @@ func (s STLS) meaning() string {
 		return "TLS inside a session is let through, and its mail is not scanned"
 	}
 	return "TLS inside a session is not offered, so that its mail can be scanned"
+}
+
+// meaning says in words what n does.
+func (n NotPOP3) meaning() string {
+	if n == NotPOP3Pass {
+		return "connections that speak something else are let through unscanned"
+	}
+	return "connections that speak something else are closed"
 }
 
 // quote returns s as a double-quoted YAML scalar, whose escapes are those of Go.

@@ -123,9 +123,10 @@ func (v value) rule() Rule {
 				v.fail("%s: %s is not one of gateway, client", v.name(), show(s))
 			}
 		},
-		"stls":   func(v value) { oneOf(v, &rule.STLS, []STLS{STLSHide, STLSPass}) },
-		"drip":   func(v value) { v.span(minDrip, maxDrip, &rule.Drip) },
-		"budget": func(v value) { v.span(minBudget, maxBudget, &rule.Budget) },
+		"stls":     func(v value) { oneOf(v, &rule.STLS, []STLS{STLSHide, STLSPass}) },
+		"not_pop3": func(v value) { oneOf(v, &rule.NotPOP3, []NotPOP3{NotPOP3Close, NotPOP3Pass}) },
+		"drip":     func(v value) { v.span(minDrip, maxDrip, &rule.Drip) },
+		"budget":   func(v value) { v.span(minBudget, maxBudget, &rule.Budget) },
 	})
 	if !named {
 		rule.Name = string(rule.Protocol)
