@@ -43,8 +43,9 @@ type POP3Load struct {
 	// Mailbox is how many mails STAT must tell.
 	Mailbox int
 
-	// Mails are retrieved and compared, from number 1 on: all of the mailbox, its beginning, or none.
+	// Mails are retrieved and compared: all of the mailbox, a part of it, or none. First is the number of the first; 0 is 1.
 	Mails []Mail
+	First int
 
 	// Sessions is how many there are in all, Concurrency how many at a time. A Concurrency of 0 is 64.
 	Sessions, Concurrency int
@@ -62,8 +63,8 @@ type POP3LoadResult struct {
 	// Took is the time from the first dial to the last close.
 	Took time.Duration
 
-	// Median, P99 and Slowest are of the sessions in Done, from dial to close.
-	Median, P99, Slowest time.Duration
+	// Median, P99 and Slowest are of the sessions in Done, from dial to close; GreetingP99 from dial to greeting.
+	Median, P99, Slowest, GreetingP99 time.Duration
 }
 
 // Rate is sessions per second.
@@ -86,22 +87,13 @@ func (r POP3LoadResult) Err() error {
 //
 // Errors: what kept sockets from being made; the context's, with a result of what was done until then.
 func (l POP3Load) Run(ctx context.Context, from *Host) (POP3LoadResult, error) {
-	if l.Sessions < 0 || l.Concurrency < 0 || len(l.Mails) > l.Mailbox {
-		return POP3LoadResult{}, fmt.Errorf("load: %d sessions, %d at a time, %d mails of %d", l.Sessions, l.Concurrency, len(l.Mails), l.Mailbox)
-	}
-	l.User = cmp.Or(l.User, "alice")
-	l.Concurrency = cmp.Or(l.Concurrency, loadConcurrency)
-	d, err := from.newDialer(l.Server, l.Concurrency)
+	run, err := l.prepare(from)
 	if err != nil {
 		return POP3LoadResult{}, fmt.Errorf("load: %w", err)
 	}
-	begun := time.Now()
-	run := &loadRun{POP3Load: l, dialer: d}
-	for _, m := range l.Mails {
-		run.wire = append(run.wire, wireForm(m.Data))
-	}
+	d, begun := run.dialer, time.Now()
 	var workers sync.WaitGroup
-	for range min(l.Concurrency, l.Sessions) {
+	for range min(run.Concurrency, l.Sessions) {
 		// Ends with the last session, or within one session of ctx.
 		workers.Go(func() { run.work(ctx) })
 	}
@@ -114,6 +106,25 @@ func (l POP3Load) Run(ctx context.Context, from *Host) (POP3LoadResult, error) {
 	return result, nil
 }
 
+// prepare fills in what is not set. The dialer of what it returns must be closed.
+func (l POP3Load) prepare(from *Host) (*loadRun, error) {
+	l.First = cmp.Or(l.First, 1)
+	if l.Sessions < 0 || l.Concurrency < 0 || l.First < 1 || l.First-1+len(l.Mails) > l.Mailbox {
+		return nil, fmt.Errorf("%d sessions, %d at a time, %d mails of %d from number %d on", l.Sessions, l.Concurrency, len(l.Mails), l.Mailbox, l.First)
+	}
+	l.User = cmp.Or(l.User, "alice")
+	l.Concurrency = cmp.Or(l.Concurrency, loadConcurrency)
+	d, err := from.newDialer(l.Server, l.Concurrency)
+	if err != nil {
+		return nil, err
+	}
+	run := &loadRun{POP3Load: l, dialer: d}
+	for _, m := range l.Mails {
+		run.wire = append(run.wire, wireForm(m.Data))
+	}
+	return run, nil
+}
+
 // loadRun is a load under way.
 type loadRun struct {
 	POP3Load
@@ -124,9 +135,10 @@ type loadRun struct {
 
 	mu struct {
 		sync.Mutex
-		took   []time.Duration // of each session that went well
-		failed int
-		errs   []error
+		took    []time.Duration // of each session that went well
+		greeted []time.Duration // the same, to the greeting
+		failed  int
+		errs    []error
 	}
 }
 
@@ -139,22 +151,23 @@ func (r *loadRun) work(ctx context.Context) {
 			return
 		}
 		begun := time.Now()
-		err := r.session(ctx, lines)
+		greeted, err := r.session(ctx, lines)
 		if ctx.Err() != nil {
 			return // what ctx cut short is neither done nor failed
 		}
-		if !r.note(number, time.Since(begun), err) {
+		if !r.note(number, greeted.Sub(begun), time.Since(begun), err) {
 			return
 		}
 	}
 }
 
 // note keeps what came of a session and tells whether there shall be more.
-func (r *loadRun) note(number int64, took time.Duration, err error) (more bool) {
+func (r *loadRun) note(number int64, greeted, took time.Duration, err error) (more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {
 		r.mu.took = append(r.mu.took, took)
+		r.mu.greeted = append(r.mu.greeted, greeted)
 		return true
 	}
 	r.mu.failed++
@@ -170,35 +183,49 @@ func (r *loadRun) result() POP3LoadResult {
 	result := POP3LoadResult{Done: len(r.mu.took), Failed: r.mu.failed, Errors: r.mu.errs}
 	if n := len(r.mu.took); n > 0 {
 		slices.Sort(r.mu.took)
+		slices.Sort(r.mu.greeted)
+		result.GreetingP99 = r.mu.greeted[n*99/100]
 		result.Median, result.P99, result.Slowest = r.mu.took[n/2], r.mu.took[n*99/100], r.mu.took[n-1]
 	}
 	return result
 }
 
 // session is one session from dial to close. It borrows lines.
-func (r *loadRun) session(ctx context.Context, lines *bufio.Reader) error {
+func (r *loadRun) session(ctx context.Context, lines *bufio.Reader) (greeted time.Time, err error) {
 	c, err := r.dialer.dial(ctx, time.Now().Add(sessionLimit))
 	if err != nil {
-		return err
+		return greeted, err
 	}
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Now()) })
 	defer stop()
 	lines.Reset(c)
-	if err := r.dialogue(pop3Session{r: lines, w: c}); err != nil {
-		return errors.Join(fmt.Errorf("from port %d: %w", localPort(c), err), c.Close())
+	s := pop3Session{r: lines, w: c}
+	greeted, err = r.login(s)
+	if err == nil {
+		err = r.dialogue(s)
 	}
-	return c.Close()
+	if err != nil {
+		return greeted, errors.Join(fmt.Errorf("from port %d: %w", localPort(c), err), c.Close())
+	}
+	return greeted, c.Close()
 }
 
-func (r *loadRun) dialogue(s pop3Session) error {
+// login goes on to where commands about mails may be sent.
+func (r *loadRun) login(s pop3Session) (greeted time.Time, err error) {
 	if _, err := s.reply(); err != nil {
-		return fmt.Errorf("greeting: %w", err)
+		return greeted, fmt.Errorf("greeting: %w", err)
 	}
+	greeted = time.Now()
 	for _, line := range []string{"USER " + r.User, "PASS " + Password} {
 		if _, err := s.command(line); err != nil {
-			return err
+			return greeted, err
 		}
 	}
+	return greeted, nil
+}
+
+// dialogue is a session from there to its end.
+func (r *loadRun) dialogue(s pop3Session) error {
 	stat, err := s.command("STAT")
 	if err != nil {
 		return err
@@ -208,15 +235,15 @@ func (r *loadRun) dialogue(s pop3Session) error {
 		return fmt.Errorf("STAT: %q, want %d mails", stat, r.Mailbox)
 	}
 	for i, want := range r.wire {
-		if _, err := s.command("RETR " + strconv.Itoa(i+1)); err != nil {
+		if _, err := s.command("RETR " + strconv.Itoa(r.First+i)); err != nil {
 			return err
 		}
 		got, err := s.multiline()
 		if err != nil {
-			return fmt.Errorf("RETR %d: %w", i+1, err)
+			return fmt.Errorf("RETR %d: %w", r.First+i, err)
 		}
 		if !bytes.Equal(got, want) {
-			return fmt.Errorf("RETR %d: %d octets, not the %d of the mail", i+1, len(got), len(want))
+			return fmt.Errorf("RETR %d: %d octets, not the %d of the mail", r.First+i, len(got), len(want))
 		}
 	}
 	if _, err := s.command("QUIT"); err != nil {

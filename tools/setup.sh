@@ -11,6 +11,9 @@ packages=(
 	mailutils-pop3d mpop getmail6 mutt python3                           # more of them
 )
 
+# What `make bench` measures beside the gateway. It does without those that the distribution does not have.
+peers=(nginx libnginx-mod-mail perdition)
+
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
@@ -47,6 +50,9 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 	missing=()
 	for p in "${packages[@]}"; do
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")
+	done
+	for p in "${peers[@]}"; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || ! apt-cache show "$p" >/dev/null 2>&1 || missing+=("$p")
 	done
 	if [ ${#missing[@]} -gt 0 ]; then
 		echo "setup: installing ${missing[*]}"

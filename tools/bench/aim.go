@@ -5,8 +5,9 @@ import (
 	"math"
 )
 
-// aim is what the project wants of a figure of the mirror's with offload. The fallback without has no aims of its own.
+// aim is what the project wants of a figure of the mirror's. The fallback without offload has no aims of its own.
 type aim struct {
+	of    way     // offload, which the zero value means too, or manyRules
 	peer  way     // the figure is divided by this way's
 	alone bool    // the figure stands for itself; peer means nothing
 	limit float64 // the least that is wanted, or the most
@@ -14,10 +15,10 @@ type aim struct {
 }
 
 // verdict says what is wanted, and whether it holds; "-" where that cannot be told.
-func (a aim) verdict(f *figure) string {
-	value, want, of := f.ratio(offload, a.peer), fmt.Sprintf("%.2f", a.limit), " of "+a.peer.String()
+func (a aim) verdict(f *figure, mirror way) string {
+	value, want, of := f.ratio(mirror, a.peer), fmt.Sprintf("%.2f", a.limit), " of "+a.peer.String()
 	if a.alone {
-		value, want, of = f.got[offload].median(), f.unit.format(a.limit), ""
+		value, want, of = f.got[mirror].median(), f.unit.format(a.limit), ""
 	}
 	words, holds := "at least", value >= a.limit
 	if a.most {

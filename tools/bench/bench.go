@@ -17,6 +17,7 @@ var errNotMeasured = errors.New("not everything could be measured")
 // measure is something to be done on each of some ways, which gives one or more figures.
 type measure struct {
 	name    string
+	page    page
 	ways    []way
 	figures []*figure
 
@@ -42,6 +43,7 @@ type bench struct {
 
 	process *testnet.Process // what forwards on the way at hand; nil where that is the kernel
 	iperf   bool             // iperf3 listens in the internet
+	mails   []testnet.Mail   // what is served in the internet; nil while nothing is
 
 	// closers end what was added to the lab, in reverse order.
 	closers []func(context.Context) error
@@ -75,7 +77,7 @@ func measureAll(ctx context.Context, o options, stdout, stderr io.Writer) (err e
 		return err
 	}
 	for _, s := range subjects() {
-		if o.measures(s.name) {
+		if o.measures(s) {
 			if err := s.add(b, ctx); err != nil {
 				return err
 			}
@@ -103,7 +105,7 @@ func measureAll(ctx context.Context, o options, stdout, stderr io.Writer) (err e
 func (b *bench) goRound(ctx context.Context, round int, w way) error {
 	var here []*measure
 	for _, m := range b.measures {
-		if m.measuredOn(w) {
+		if m.measuredOn(w) && (len(b.options.ways) == 0 || slices.Contains(b.options.ways, w)) {
 			here = append(here, m)
 		}
 	}

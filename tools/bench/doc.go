@@ -9,8 +9,14 @@
 //     that rate.
 //   - The round trip of a ping, median and 99th percentile, on an idle network and beside an upload; and how much of the idle one the
 //     gateway adds to what it is without any.
-//   - Short POP3 sessions per second over IPv4 and IPv6, without a mail and with ten mails of 4 kB, which the mirror scans.
-//     The server is this program: it does nothing that would hide what the mirror costs.
+//   - Short POP3 sessions per second over IPv4 and IPv6, without a mail and with ten mails of 4 kB, which the mirror scans; what each costs
+//     in CPU time; and how long a client waits for its greeting meanwhile. The server is this program: it does nothing that would
+//     hide what the mirror costs.
+//   - Mails of 10 MB per second, of three shapes: an attachment in base64, plain text, and text with a dot before each line.
+//   - The memory of a session that has logged in and says nothing.
+//
+// Mail is measured beside the kernel, which only forwards it, and beside the mail proxies nginx, dovecot and perdition, which a client must
+// name as its server, which use the kernel's TCP, and which scan nothing; and once more with a thousand YARA rules beside the built-in ones.
 //
 // Everything is in one lab of package testnet: client, mirror, router and internet share this machine's cores. Read the
 // ratios, not the absolute figures. Each round goes through all ways, so that what else the machine does meets them alike,
@@ -34,5 +40,10 @@
 //   - 2026-11: upload only. With one leg the way back does not touch the mirror, whoever forwards.
 //   - 2026-11: datagrams are counted and dropped by the kernel of the internet's end before any socket: a receiving program would
 //     compete with the gateway for the same cores, and lose what the network delivered.
+//   - 2026-11: the proxies stand where the mirror stands, at its address and with its way to the server, with a process for each core and
+//     their logs as they are by default. nginx asks this program, by HTTP, where to send a client: it cannot do without. Perdition starts a
+//     process for each session and gets a quarter of the sessions, so that a round has an end.
+//   - 2026-11: CPU time is that of a process and its children, up to a tick of 10 ms. On a machine that others use as well it tells more than a
+//     rate does, and ratios of rates from one round more than the rates.
 //   - 2026-11: what the kernel's own forwarding costs in CPU is not told: it is interrupt time of whoever happens to run.
 package main

@@ -13,8 +13,11 @@ const (
 	gigabits     unit = iota // of bit/s
 	microseconds             // of seconds
 	perSecond
-	percent    // of fractions
-	cpuSeconds // of seconds
+	percent      // of fractions
+	cpuSeconds   // of seconds
+	milliseconds // of seconds
+	megabytes    // of octets, per second
+	kibibytes    // of octets
 )
 
 // scale divides a value, digits are those after the point.
@@ -28,6 +31,12 @@ func (u unit) scale() (name string, scale float64, digits int) {
 		return "%", 1e-2, 2
 	case cpuSeconds:
 		return "s", 1, 2
+	case milliseconds:
+		return "ms", 1e-3, 2
+	case megabytes:
+		return "MB/s", 1e6, 0
+	case kibibytes:
+		return "KiB", 1 << 10, 1
 	default:
 		return "/s", 1, 0
 	}

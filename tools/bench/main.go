@@ -20,12 +20,15 @@ type options struct {
 	bareloop    string
 	name        string
 	only        string
+	ways        []way
 	runs        int
 	upload      time.Duration
 	datagrams   time.Duration
 	pings       int
 	sessions    int
 	concurrency int
+	large       int
+	idle        int
 }
 
 func main() {
@@ -63,12 +66,15 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.bareloop, "bareloop", besideThis("bareloop"), "`PATH` of the bare loop")
 	flags.StringVar(&o.name, "name", "bench", "`NAME` of the lab")
 	flags.StringVar(&o.only, "only", "", "measure `WHAT` only: "+subjectNames())
+	flags.Func("ways", "measure on these `WAYS` only: "+wayNames(), func(list string) (err error) { o.ways, err = parseWays(list); return err })
 	flags.IntVar(&o.runs, "runs", 5, "rounds; a figure is their median")
 	flags.DurationVar(&o.upload, "time", 5*time.Second, "how long each upload takes, in whole seconds")
 	flags.DurationVar(&o.datagrams, "udptime", 2*time.Second, "how long each stream of datagrams takes")
 	flags.IntVar(&o.pings, "pings", 300, "pings of each measurement, ten milliseconds apart")
 	flags.IntVar(&o.sessions, "sessions", 4000, "POP3 sessions in each run; those with mails are a quarter of it")
 	flags.IntVar(&o.concurrency, "concurrency", 64, "POP3 sessions at a time")
+	flags.IntVar(&o.large, "large", 16, "mails of 10 MB in each run")
+	flags.IntVar(&o.idle, "idle", 1000, "idle POP3 sessions whose memory is measured")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -77,8 +83,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case !knownSubject(o.only):
 		return o, fmt.Errorf("-only %q: want %s", o.only, subjectNames())
-	case o.runs < 1 || o.pings < 1 || o.sessions < 4 || o.concurrency < 1:
-		return o, errors.New("-runs, -pings and -concurrency are at least 1, -sessions at least 4")
+	case o.runs < 1 || o.pings < 1 || o.sessions < 16 || o.concurrency < 1 || o.large < 1 || o.idle < 1:
+		return o, errors.New("-runs, -pings, -concurrency, -large and -idle are at least 1, -sessions at least 16")
 	case o.upload < time.Second || o.upload%time.Second != 0:
 		return o, fmt.Errorf("-time %s: want whole seconds", o.upload)
 	case o.datagrams < 100*time.Millisecond || o.datagrams > time.Hour:
@@ -104,7 +110,7 @@ func needTools(o options) error {
 	}
 	packages := map[string]string{"ping": "iputils-ping"}
 	tools := []string{"ping"}
-	if o.only != "sessions" {
+	if !o.measuresMail() {
 		if _, missing := os.Stat(o.bareloop); missing != nil {
 			err = errors.Join(err, fmt.Errorf("no bare loop to measure: %w: \"make build\" makes it, -bareloop PATH names another", missing))
 		}

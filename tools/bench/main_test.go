@@ -10,7 +10,7 @@ import (
 )
 
 func TestUsage(t *testing.T) {
-	for _, args := range []string{"x", "-only mail", "-runs 0", "-pings 0", "-sessions 3", "-concurrency 0", "-time 1500ms", "-time 0s", "-udptime 99ms", "-udptime 2h", "-nosuch"} {
+	for _, args := range []string{"x", "-only post", "-ways nginx,post", "-runs 0", "-pings 0", "-sessions 15", "-large 0", "-idle 0", "-concurrency 0", "-time 1500ms", "-time 0s", "-udptime 99ms", "-udptime 2h", "-nosuch"} {
 		var stderr bytes.Buffer
 		if status := run(t.Context(), strings.Fields(args), nil, &stderr); status != 2 || stderr.Len() == 0 {
 			t.Errorf("%s: status %d, %q", args, status, &stderr)
@@ -34,7 +34,7 @@ func TestMissingTools(t *testing.T) {
 			t.Errorf("error %v, want %q in it", err, want)
 		}
 	}
-	for _, only := range []string{"sessions", "packets"} {
+	for _, only := range []string{"mail", "sessions", "packets"} {
 		err = needTools(options{gateway: "/proc/self/exe", bareloop: "/proc/self/exe", only: only})
 		if err == nil || strings.Contains(err.Error(), "iperf3") {
 			t.Errorf("for %s: %v", only, err)
@@ -44,12 +44,12 @@ func TestMissingTools(t *testing.T) {
 
 func TestSubjects(t *testing.T) {
 	for only, want := range map[string]string{
-		"": "upload packets roundtrip sessions", "forwarding": "upload packets roundtrip",
+		"": "upload packets roundtrip sessions large idle", "forwarding": "upload packets roundtrip", "mail": "sessions large idle",
 		"upload": "upload", "packets": "packets", "roundtrip": "roundtrip", "sessions": "sessions",
 	} {
 		var got []string
 		for _, s := range subjects() {
-			if (options{only: only}).measures(s.name) {
+			if (options{only: only}).measures(s) {
 				got = append(got, s.name)
 			}
 		}
@@ -86,11 +86,11 @@ func TestReports(t *testing.T) {
 	if times, err := roundTrips("3 packets transmitted, 0 received"); err == nil {
 		t.Errorf("ping without an answer: %v", times)
 	}
-	const stat = "4242 (a) b (c) S 1 4242 4242 0 -1 4194304 100 0 0 0 150 250 0 0 20 0 9 0 100 0 0"
+	const stat = "4242 (a) b (c) S 1 4242 4242 0 -1 4194304 100 0 0 0 100 200 50 50 20 0 9 0 100 0 0"
 	if got, err := parseStat(stat); got != 4 || err != nil {
 		t.Errorf("CPU time %v, %v", got, err)
 	}
-	for _, bad := range []string{"", "1 (a) S 1 2 3 4 5 6 7 8 9 10 11", "1 a S 1 2 3 4 5 6 7 8 9 10 11 12", "1 (a) S 1 2 3 4 5 6 7 8 9 10 x 12"} {
+	for _, bad := range []string{"", "1 (a) S 1 2 3 4 5 6 7 8 9 10 11", "1 a S 1 2 3 4 5 6 7 8 9 10 11 12 13 14", "1 (a) S 1 2 3 4 5 6 7 8 9 10 11 12 13", "1 (a) S 1 2 3 4 5 6 7 8 9 10 x 12 13 14"} {
 		if got, err := parseStat(bad); err == nil {
 			t.Errorf("CPU time from %q: %v", bad, got)
 		}
@@ -137,11 +137,16 @@ func TestTable(t *testing.T) {
 			}},
 		}},
 	}
+	measures = append(measures, &measure{page: mailPage, ways: []way{kernel, nginx, offload, manyRules}, figures: []*figure{
+		{name: "rate", unit: perSecond, aims: []aim{{peer: nginx, limit: 0.7}, {of: manyRules, peer: nginx, limit: 0.4}}, got: map[way]series{
+			kernel: {2000}, nginx: {1000}, offload: {800}, manyRules: {300},
+		}},
+	}})
 	var got bytes.Buffer
 	if err := writeTable(&got, measures); err != nil {
 		t.Fatal(err)
 	}
-	const want = ` no gateway kernel forwarding bare loop mirror of kernel of bare aim
+	const want = ` no gateway kernel bare loop mirror of kernel of bare loop aim
 upload - 11.00 Gbit/s (9.00–12.00) 5.00 Gbit/s 4.70 Gbit/s (4.40–5.00) 0.43 0.94 at least 0.40 of kernel: holds; at least 0.95 of bare loop: does not hold
 upload, offload off - 11.00 Gbit/s (9.00–12.00) 5.00 Gbit/s 1.00 Gbit/s 0.09 0.20 -
 cost - - 0.50 s 0.75 s - 1.50 -
@@ -149,6 +154,10 @@ cost, offload off - - 0.50 s not measured - - -
 lost - 0.00 % 0.20 % 0.05 % - 0.25 at most 0.10 %: holds
 missed - 1234 /s not measured not measured - - -
 slow 20 µs 30 µs 60 µs 90 µs 3.00 1.50 at most 1.30 of bare loop: does not hold
+
+ kernel nginx dovecot perdition mirror of kernel of nginx of dovecot of perdition aim
+rate 2000 /s 1000 /s - - 800 /s 0.40 0.80 - - at least 0.70 of nginx: holds
+rate, 1,000 rules 2000 /s 1000 /s - - 300 /s 0.15 0.30 - - at least 0.40 of nginx: does not hold
 `
 	if fields(got.String()) != fields(want) {
 		t.Errorf("table:\n%s\nwant:\n%s", &got, want)

@@ -4,66 +4,94 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"strings"
+	"slices"
 	"time"
 
 	"mirrorgw/testnet"
 )
 
-const (
-	mailboxSize = 10
-	mailSize    = 4096
-)
+// mailPeers are what a mail session is measured on beside the mirror.
+func mailPeers() []way { return []way{kernel, nginx, dovecot, perdition} }
 
-// addSessions serves POP3 in the internet and adds what is measured of sessions.
+// addSessions adds what is measured of sessions.
 func (b *bench) addSessions(ctx context.Context) error {
-	ipv4, ipv6 := netip.AddrPortFrom(testnet.MailIPv4, 110), netip.AddrPortFrom(testnet.MailIPv6, 110)
-	mails := mailbox()
-	server, err := b.lab.Internet.ServePOP3Load(ctx, mails, ipv4, ipv6)
+	load, err := b.mailLoad(ctx)
 	if err != nil {
 		return err
 	}
-	b.closers = append(b.closers, func(context.Context) error { return server.Close() })
+	load.Concurrency = b.concurrency
 	for _, family := range []struct {
 		name   string
-		server netip.AddrPort
-	}{{"IPv4", ipv4}, {"IPv6", ipv6}} {
-		load := testnet.POP3Load{
-			Server: family.server, Mailbox: len(mails), Sessions: b.options.sessions, Concurrency: b.concurrency,
-		}
-		b.addLoad("POP3 "+family.name+", no mail", load)
-		load.Mails, load.Sessions = mails, b.options.sessions/4
-		b.addLoad(fmt.Sprintf("POP3 %s, %d mails of 4 kB", family.name, len(mails)), load)
+		server netip.Addr
+		ways   []way
+		aims   []aim
+	}{
+		{"IPv4", testnet.MailIPv4, append(mailPeers(), offload, manyRules), []aim{{peer: nginx, limit: 0.7}, {of: manyRules, peer: nginx, limit: 0.4}}},
+		{"IPv6", testnet.MailIPv6, []way{kernel, offload}, nil},
+	} {
+		load := load
+		load.Server, load.Sessions = netip.AddrPortFrom(family.server, 110), b.options.sessions
+		b.addLoad("POP3 "+family.name+", no mail", slices.DeleteFunc(slices.Clone(family.ways), func(w way) bool { return w == manyRules }), load, nil)
+		load.Mails, load.Sessions = b.mails[:smallMails], b.options.sessions/4
+		b.addLoad(fmt.Sprintf("POP3 %s, %d mails of 4 kB", family.name, smallMails), family.ways, load, family.aims)
 	}
 	return nil
 }
 
-// addLoad adds the rate at which a load goes through.
-func (b *bench) addLoad(name string, load testnet.POP3Load) {
+// mailLoad serves the mailbox in the internet, once, and returns a load on it that retrieves nothing.
+func (b *bench) mailLoad(ctx context.Context) (testnet.POP3Load, error) {
+	ipv4, ipv6 := netip.AddrPortFrom(testnet.MailIPv4, 110), netip.AddrPortFrom(testnet.MailIPv6, 110)
+	if b.mails == nil {
+		mails := mailbox()
+		server, err := b.lab.Internet.ServePOP3Load(ctx, mails, ipv4, ipv6)
+		if err != nil {
+			return testnet.POP3Load{}, err
+		}
+		b.closers = append(b.closers, func(context.Context) error { return server.Close() })
+		b.mails = mails
+	}
+	return testnet.POP3Load{Server: ipv4, Mailbox: len(b.mails)}, nil
+}
+
+// addLoad adds the rate at which a load goes through, what a session costs the process in the mirror's place, and how long clients wait for
+// their greeting meanwhile.
+func (b *bench) addLoad(name string, on []way, load testnet.POP3Load, aims []aim) {
 	b.add(measure{
-		name: name, ways: []way{kernel, offload}, figures: []*figure{{name: name, unit: perSecond}},
-		take: func(ctx context.Context, _ way) ([]float64, error) {
-			result, err := load.Run(ctx, b.lab.Client)
-			if err == nil {
-				err = result.Err()
+		name: name, ways: on, page: mailPage,
+		figures: []*figure{
+			{name: name, unit: perSecond, aims: aims},
+			{name: name + ": CPU for each", unit: milliseconds},
+			{name: name + ": greeting, p99", unit: milliseconds},
+		},
+		take: func(ctx context.Context, w way) ([]float64, error) {
+			result, cpu, err := b.run(ctx, w, load)
+			if err != nil {
+				return nil, err
 			}
 			b.tell("  a session took %s in the median, %s at the 99th percentile, %s at most", rounded(result.Median), rounded(result.P99), rounded(result.Slowest))
-			return []float64{result.Rate()}, err
+			return []float64{result.Rate(), cpu / float64(result.Done), result.GreetingP99.Seconds()}, nil
 		},
 	})
 }
 
-func rounded(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
-
-// mailbox is what the server has: clean mails of mailSize, no two alike, so that none is judged by another's verdict.
-func mailbox() []testnet.Mail {
-	mails := make([]testnet.Mail, mailboxSize)
-	for i := range mails {
-		head := fmt.Sprintf("From: Sender <sender@example.org>\r\nTo: alice@example.net\r\nSubject: Mail %d\r\n"+
-			"Date: Mon, 02 Nov 2026 10:00:00 +0000\r\nMessage-ID: <%d@example.org>\r\n\r\n", i+1, i+1)
-		const line = "The mirror stands beside a router and hands on what it gets.\r\n"
-		body := strings.Repeat(line, (mailSize-len(head))/len(line))
-		mails[i] = testnet.Mail{Kind: "4 kB", Data: []byte(head + body)}
+// run sends a load through a way, and tells the CPU time in seconds that the process in the mirror's place took.
+func (b *bench) run(ctx context.Context, w way, load testnet.POP3Load) (result testnet.POP3LoadResult, cpu float64, err error) {
+	load.Server = w.server(load.Server)
+	if w == perdition { // a process for each session takes its time
+		load.Sessions = max(load.Sessions/4, 1)
 	}
-	return mails
+	before, err := b.cpuTime()
+	if err != nil {
+		return result, 0, err
+	}
+	if result, err = load.Run(ctx, b.lab.Client); err != nil {
+		return result, 0, err
+	}
+	if err := result.Err(); err != nil {
+		return result, 0, err
+	}
+	after, err := b.cpuTime()
+	return result, after - before, err
 }
+
+func rounded(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }

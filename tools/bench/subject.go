@@ -9,35 +9,46 @@ import (
 // subject is a group of measures that -only can name.
 type subject struct {
 	name string
+	mail bool
 	add  func(*bench, context.Context) error
 }
 
 // subjects are in the order in which they are measured and stand in the table.
 func subjects() []subject {
 	return []subject{
-		{"upload", (*bench).addUpload},
-		{"packets", (*bench).addPackets},
-		{"roundtrip", (*bench).addRoundTrip},
-		{"sessions", (*bench).addSessions},
+		{"upload", false, (*bench).addUpload},
+		{"packets", false, (*bench).addPackets},
+		{"roundtrip", false, (*bench).addRoundTrip},
+		{"sessions", true, (*bench).addSessions},
+		{"large", true, (*bench).addLarge},
+		{"idle", true, (*bench).addIdle},
 	}
 }
 
-// forwarding stands for all subjects but the sessions.
-const forwarding = "forwarding"
+// Words that stand for more than one subject.
+const (
+	forwarding = "forwarding"
+	mail       = "mail"
+)
 
 // measures says whether a subject was asked for.
-func (o options) measures(name string) bool {
-	return o.only == "" || o.only == name || o.only == forwarding && name != "sessions"
+func (o options) measures(s subject) bool {
+	return o.only == "" || o.only == s.name || o.only == forwarding && !s.mail || o.only == mail && s.mail
+}
+
+// measuresMail says whether nothing but mail was asked for.
+func (o options) measuresMail() bool {
+	return !slices.ContainsFunc(subjects(), func(s subject) bool { return !s.mail && o.measures(s) })
 }
 
 // knownSubject says whether -only may have a value.
 func knownSubject(name string) bool {
-	return name == "" || name == forwarding || slices.ContainsFunc(subjects(), func(s subject) bool { return s.name == name })
+	return name == "" || name == forwarding || name == mail || slices.ContainsFunc(subjects(), func(s subject) bool { return s.name == name })
 }
 
 // subjectNames lists the values of -only.
 func subjectNames() string {
-	names := []string{forwarding}
+	names := []string{forwarding, mail}
 	for _, s := range subjects() {
 		names = append(names, s.name)
 	}

@@ -9,13 +9,45 @@ import (
 	"text/tabwriter"
 )
 
-// writeTable writes one line for each figure, the peers' beside the mirror's.
+// page is a table of figures that are measured on the same ways.
+type page int
+
+const (
+	forwardingPage page = iota // beside the kernel and a loop
+	mailPage                   // beside mail proxies
+)
+
+// layout is what a page has from left to right.
+type layout struct {
+	columns []way // beside the mirror
+	mirrors []way // each a line
+	peers   []way // those of columns that the mirror is divided by
+}
+
+func (p page) layout() layout {
+	if p == mailPage {
+		peers := []way{kernel, nginx, dovecot, perdition}
+		return layout{columns: peers, mirrors: []way{offload, manyRules}, peers: peers}
+	}
+	return layout{columns: []way{direct, kernel, bare}, mirrors: []way{offload, plain}, peers: []way{kernel, bare}}
+}
+
+// writeTable writes one line for each figure, the peers' beside the mirror's, and begins anew where the next figure is of another page.
 func writeTable(w io.Writer, measures []*measure) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\tno gateway\tkernel forwarding\tbare loop\tmirror\tof kernel\tof bare\taim")
-	for _, m := range measures {
+	for i, m := range measures {
+		l := m.page.layout()
+		if i == 0 || m.page != measures[i-1].page {
+			if i > 0 {
+				if err := t.Flush(); err != nil { // what follows has widths of its own
+					return err
+				}
+				fmt.Fprintln(w)
+			}
+			fmt.Fprintln(t, strings.Join(l.heading(), "\t"))
+		}
 		for _, f := range m.figures {
-			for _, mirror := range []way{offload, plain} {
+			for _, mirror := range l.mirrors {
 				if m.measuredOn(mirror) {
 					fmt.Fprintln(t, strings.Join(m.line(f, mirror), "\t"))
 				}
@@ -25,22 +57,39 @@ func writeTable(w io.Writer, measures []*measure) error {
 	return t.Flush()
 }
 
+func (l layout) heading() []string {
+	cells := []string{""}
+	for _, w := range l.columns {
+		cells = append(cells, w.String())
+	}
+	cells = append(cells, offload.String())
+	for _, w := range l.peers {
+		cells = append(cells, "of "+w.String())
+	}
+	return append(cells, "aim")
+}
+
 // line is a figure of one of the mirror's two ways, cell by cell.
 func (m *measure) line(f *figure, mirror way) []string {
 	name, aims := f.name, f.aims
-	if mirror == plain {
-		name, aims = name+", offload off", nil
+	switch mirror {
+	case plain:
+		name += ", offload off"
+	case manyRules:
+		name += ", 1,000 rules"
 	}
-	line := []string{name}
-	for _, w := range []way{direct, kernel, bare, mirror} {
+	l, line := m.page.layout(), []string{name}
+	for _, w := range slices.Concat(l.columns, []way{mirror}) {
 		line = append(line, m.cell(f, w))
 	}
-	for _, peer := range []way{kernel, bare} {
+	for _, peer := range l.peers {
 		line = append(line, formatRatio(f.ratio(mirror, peer)))
 	}
 	var verdicts []string
 	for _, a := range aims {
-		verdicts = append(verdicts, a.verdict(f))
+		if a.of == mirror || a.of == direct && mirror == offload {
+			verdicts = append(verdicts, a.verdict(f, mirror))
+		}
 	}
 	if len(verdicts) == 0 {
 		verdicts = []string{"-"}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"mirrorgw/testnet"
@@ -14,15 +15,43 @@ import (
 type way int
 
 const (
-	direct  way = iota // nothing: the client's packets go to the router themselves
-	kernel             // the kernel's own forwarding, at the gateway's addresses
-	bare               // a loop in userspace that changes two MACs: tools/bareloop
-	offload            // the gateway with the virtio-net header
-	plain              // the gateway without
+	direct    way = iota // nothing: the client's packets go to the router themselves
+	kernel               // the kernel's own forwarding, at the gateway's addresses
+	bare                 // a loop in userspace that changes two MACs: tools/bareloop
+	nginx                // a mail proxy at the gateway's address: nginx with its mail module
+	dovecot              // the same: dovecot
+	perdition            // the same: perdition
+	offload              // the gateway with the virtio-net header
+	manyRules            // the same, with a thousand YARA rules beside its own
+	plain                // the gateway without the virtio-net header
 )
 
-// ways are in the order in which they are taken. Kernel and bare are the peers of the others.
-func ways() []way { return []way{direct, kernel, bare, offload, plain} }
+// ways are in the order in which they are taken. All before offload are peers of it and what follows.
+func ways() []way {
+	return []way{direct, kernel, bare, nginx, dovecot, perdition, offload, manyRules, plain}
+}
+
+// wayNames lists the names that -ways knows.
+func wayNames() string {
+	var names []string
+	for _, w := range ways() {
+		names = append(names, w.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+// parseWays reads names with commas between them.
+func parseWays(list string) ([]way, error) {
+	var some []way
+	for name := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(ways(), func(w way) bool { return w.String() == strings.TrimSpace(name) })
+		if i < 0 {
+			return nil, fmt.Errorf("no way is called %q", name)
+		}
+		some = append(some, ways()[i])
+	}
+	return some, nil
+}
 
 func (w way) String() string {
 	switch w {
@@ -32,12 +61,30 @@ func (w way) String() string {
 		return "kernel"
 	case bare:
 		return "bare loop"
+	case nginx:
+		return "nginx"
+	case dovecot:
+		return "dovecot"
+	case perdition:
+		return "perdition"
 	case offload:
 		return "mirror"
+	case manyRules:
+		return "mirror with rules"
 	case plain:
-		return "mirror with offload off"
+		return "mirror without offload"
 	default:
 		return fmt.Sprintf("way %d", int(w))
+	}
+}
+
+// server is whom a client names to reach a server.
+func (w way) server(server netip.AddrPort) netip.AddrPort {
+	switch w {
+	case nginx, dovecot, perdition:
+		return netip.AddrPortFrom(testnet.GatewayIPv4, server.Port())
+	default:
+		return server
 	}
 }
 
@@ -50,10 +97,14 @@ func (b *bench) enter(ctx context.Context, w way) (leave func(context.Context) e
 		leave, err = b.enterKernel(ctx)
 	case bare:
 		leave, err = b.enterBare(ctx)
+	case nginx, dovecot, perdition:
+		return b.enterProxy(ctx, w)
 	case offload:
-		leave, err = b.enterGateway(ctx, "on")
+		leave, err = b.enterGateway(ctx, "on", "")
+	case manyRules:
+		leave, err = b.enterManyRules(ctx)
 	case plain:
-		leave, err = b.enterGateway(ctx, "off")
+		leave, err = b.enterGateway(ctx, "off", "")
 	default:
 		return nil, errors.New("no such way")
 	}
@@ -83,20 +134,27 @@ func (b *bench) settle(ctx context.Context) error {
 	return nil
 }
 
-// forwardingOn and forwardingOff are scripts for the host mirror, whose bridge br0 has no address otherwise.
+// Scripts for the host mirror, whose bridge br0 has no address otherwise: hostOn gives it the gateway's, forwardingOn also has
+// it forward.
 const (
-	forwardingOn = `set -e
+	hostOn = `set -e
 for scope in all default br0; do echo 0 > /proc/sys/net/ipv4/conf/$scope/send_redirects; done
 ip address add GATEWAY4/24 dev br0
 ip address add GATEWAY6/64 dev br0 nodad
 ip route add default via ROUTER4
 ip route add default via ROUTER6
+`
+
+	forwardingOn = hostOn + `
 echo 1 > /proc/sys/net/ipv4/ip_forward
 echo 1 > /proc/sys/net/ipv6/conf/all/forwarding`
 
 	forwardingOff = `
 echo 0 > /proc/sys/net/ipv4/ip_forward
 echo 0 > /proc/sys/net/ipv6/conf/all/forwarding
+` + hostOff
+
+	hostOff = `
 ip route flush default
 ip -6 route flush default
 set -e
@@ -105,29 +163,32 @@ ip address flush dev br0 scope global`
 
 // enterKernel gives the mirror's own kernel the gateway's addresses and has it forward.
 func (b *bench) enterKernel(ctx context.Context) (leave func(context.Context) error, err error) {
-	leave = func(ctx context.Context) error {
-		_, err := b.lab.Mirror.Output(ctx, "sh", "-c", forwardingOff)
-		return err
-	}
-	script := strings.NewReplacer(
-		"GATEWAY4", testnet.GatewayIPv4.String(), "GATEWAY6", testnet.GatewayIPv6.String(),
-		"ROUTER4", testnet.RouterIPv4.String(), "ROUTER6", testnet.RouterIPv6.String(),
-	).Replace(forwardingOn)
-	if _, err := b.lab.Mirror.Output(ctx, "sh", "-c", script); err != nil {
+	leave = func(ctx context.Context) error { return b.script(ctx, b.lab.Mirror, forwardingOff) }
+	if err := b.script(ctx, b.lab.Mirror, forwardingOn); err != nil {
 		return nil, errors.Join(err, leave(context.WithoutCancel(ctx)))
 	}
 	return leave, nil
 }
 
-// enterGateway runs the gateway. All but the offload is as users have it by default.
-func (b *bench) enterGateway(ctx context.Context, offload string) (leave func(context.Context) error, err error) {
+// script runs one of the scripts above.
+func (b *bench) script(ctx context.Context, on *testnet.Host, text string) error {
+	text = strings.NewReplacer(
+		"GATEWAY4", testnet.GatewayIPv4.String(), "GATEWAY6", testnet.GatewayIPv6.String(),
+		"ROUTER4", testnet.RouterIPv4.String(), "ROUTER6", testnet.RouterIPv6.String(),
+	).Replace(text)
+	_, err := on.Output(ctx, "sh", "-c", text)
+	return err
+}
+
+// enterGateway runs the gateway. All but the offload, and what sections add, is as users have it by default.
+func (b *bench) enterGateway(ctx context.Context, offload, sections string) (leave func(context.Context) error, err error) {
 	config := fmt.Sprintf(`device: {name: mirror0, bridge: br0, offload: %s}
 addresses: [%s/24, "%s/64"]
 routers: [%s, "%s"]
 quarantine: {dir: %s}
 control: {socket: %s}
 `, offload, testnet.GatewayIPv4, testnet.GatewayIPv6, testnet.RouterIPv4, testnet.RouterIPv6,
-		b.lab.QuarantineFolder(), b.lab.ControlSocket())
+		b.lab.QuarantineFolder(), b.lab.ControlSocket()) + sections
 	gateway, err := b.lab.StartGateway(ctx, b.gateway, config)
 	if err != nil {
 		return nil, err
