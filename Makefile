@@ -17,7 +17,7 @@ GOLANGCI  := $(LINTBIN)/golangci-lint
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z.]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do printf '  %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z][a-z.]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do printf '  %-9s %s\n' "$$name" "$$what"; done
 
 .PHONY: demo
 demo: build ## set up and build, then show the mirror at work in a lab of network namespaces (root)
@@ -60,9 +60,14 @@ install: ## install what is built, below DESTDIR and PREFIX (/usr/local)
 	@[ -x bin/mirrorgw ] || $(MAKE) build
 	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' tools/package/install.sh "$(CURDIR)/bin/mirrorgw"
 
+.PHONY: uninstall
+uninstall: ## remove what make install put there, but for configuration and mail
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' tools/package/install.sh --remove
+
 .PHONY: deb
 deb: setup ## build a Debian package in bin/, and test it
 	go build -trimpath -buildmode=pie -ldflags '-X main.version=$(VERSION) -extldflags=-Wl,-z,relro,-z,now' -o bin/deb/ ./cmd/mirrorgw
+	rm -f bin/mirrorgw_*.deb
 	tools/package/test.sh "$$(tools/package/deb.sh bin/deb/mirrorgw '$(VERSION)' bin)"
 
 SOAKFRAMES ?= 100000000

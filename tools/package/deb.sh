@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds a Debian package of PROGRAM into FOLDER, without root.
+# Builds a Debian package of PROGRAM into FOLDER, without root. Who builds it says who he is by DEBFULLNAME and DEBEMAIL.
 #
 #   deb.sh PROGRAM VERSION FOLDER
 set -euo pipefail
@@ -27,10 +27,15 @@ root=$work/root
 DESTDIR=$root PREFIX=/usr ./install.sh "$program"
 strip --strip-unneeded --remove-section=.comment --remove-section=.note "$root/usr/bin/mirrorgw"
 gzip -9n "$root/usr/share/man/man8/mirrorgw.8"
+maintainer="${DEBFULLNAME:-the mirrorgw authors} <${DEBEMAIL:-mirrorgw@localhost}>"
 docs=$root/usr/share/doc/mirrorgw
 install -D -m 644 ../../README.md "$docs/README.md"
-printf 'mirrorgw (%s) unstable; urgency=medium\n\n  * See README.md.\n\n -- mirrorgw <root@localhost>  %s\n' "$version" "$(date -uR -d "@${SOURCE_DATE_EPOCH:-$(stat -c %Y "$program")}")" |
-	gzip -9n >"$docs/changelog.gz"
+./copyright.sh "$program" >"$docs/copyright"
+chmod 644 "$docs/copyright"
+# A version without a Debian revision is a native one, whose changelog has this name.
+printf 'mirrorgw (%s) unstable; urgency=medium\n\n  * Version %s.\n\n -- %s  %s\n' "$version" "$2" "$maintainer" \
+	"$(date -uR -d "@${SOURCE_DATE_EPOCH:-$(stat -c %Y "$program")}")" | gzip -9n >"$docs/changelog.gz"
+install -D -m 644 lintian-overrides "$root/usr/share/lintian/overrides/mirrorgw"
 
 install -d -m 755 "$root/DEBIAN" "$work/debian"
 printf 'Source: mirrorgw\n\nPackage: mirrorgw\nArchitecture: any\n' >"$work/debian/control" # what dpkg-shlibdeps looks for
@@ -41,7 +46,7 @@ Version: $version
 Architecture: $arch
 Section: net
 Priority: optional
-Maintainer: mirrorgw <root@localhost>
+Maintainer: $maintainer
 Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f1)
 Depends: ${depends:+$depends, }systemd | systemd-standalone-sysusers, systemd | systemd-standalone-tmpfiles
 Suggests: bash-completion
@@ -58,5 +63,5 @@ done
 
 mkdir -p "$folder"
 package=$folder/mirrorgw_${version}_$arch.deb
-dpkg-deb --root-owner-group -Zxz --build "$root" "$package" >/dev/null
+dpkg-deb --root-owner-group -Z"${DPKG_DEB_COMPRESSOR_TYPE:-xz}" --build "$root" "$package" >/dev/null
 echo "$package"

@@ -1,18 +1,27 @@
 #!/usr/bin/env bash
 # Installs what `make build` has built below DESTDIR and PREFIX: the program, its manual page and completions as it writes
-# them itself, units, and a first configuration where there is none. Nothing is started, and no user is made.
+# them itself, units, and a first configuration where there is none. Nothing is started, and no user is made; on this machine
+# it says what is left to do. With --remove it takes the same files away again, and leaves configuration and mail.
+#
+#   install.sh PROGRAM | --remove
 set -euo pipefail
 cd "$(dirname "$0")"
-program=${1:?install.sh PROGRAM}
+program=${1:?install.sh PROGRAM | --remove}
 dest=${DESTDIR-}
 prefix=${PREFIX-/usr/local}
 
-put() { install -D -m "$1" "$2" "$dest$3"; }
+put() { # MODE FILE PATH
+	if [ "$program" = --remove ]; then
+		rm -f "$dest$3"
+	else
+		install -D -m "$1" "$2" "$dest$3"
+	fi
+}
 made() { # MODE PATH COMMAND…
 	local mode=$1 path=$2 file
 	shift 2
 	file=$(mktemp)
-	"$@" >"$file"
+	[ "$program" = --remove ] || "$@" >"$file"
 	put "$mode" "$file" "$path"
 	rm -f "$file"
 }
@@ -27,7 +36,13 @@ for unit in mirrorgw.service mirrorgw-device.service; do
 done
 put 644 sysusers.conf "$prefix/lib/sysusers.d/mirrorgw.conf"
 put 644 tmpfiles.conf "$prefix/lib/tmpfiles.d/mirrorgw.conf"
+if [ "$program" = --remove ]; then
+	exit
+fi
 if [ ! -e "$dest/etc/mirrorgw/mirrorgw.yaml" ]; then
 	made 644 /etc/mirrorgw/mirrorgw.yaml "$program" documents config
 fi
 install -d -m 755 "$dest/etc/mirrorgw/rules"
+if [ -z "$dest" ]; then
+	echo 'installed; next: systemd-sysusers && systemctl daemon-reload, write /etc/mirrorgw/mirrorgw.yaml, systemctl enable --now mirrorgw'
+fi
