@@ -62,6 +62,7 @@ type JudgeConfig struct {
 	Keeper   Keeper
 	Composer Composer
 	Policy   Policy // nil: DefaultPolicy
+	Shadow   bool   // judge and log; every mail is delivered as it came
 	Log      *slog.Logger
 	Now      func() time.Time // nil: time.Now
 }
@@ -78,6 +79,10 @@ type Counters struct {
 	Retried   uint64 // mails refused for now
 
 	QuarantineFailures uint64 // mails that should have been replaced and could not be kept
+
+	ShadowTagged   uint64 // mails passed on as they came in shadow mode that would have been tagged
+	ShadowReplaced uint64 // the same, replaced
+	ShadowRetried  uint64 // the same, refused for now
 }
 
 // Judge decides what becomes of one retrieved mail: scan, policy, quarantine, notice, log line, in that order. It is safe
@@ -85,6 +90,7 @@ type Counters struct {
 type Judge struct {
 	scanner    *Scanner
 	policy     Policy
+	shadow     bool
 	keeper     Keeper
 	composer   Composer
 	log        *slog.Logger
@@ -97,6 +103,7 @@ type Judge struct {
 type judged struct {
 	classes            [Infected + 1]atomic.Uint64
 	actions            [Deliver + 1]atomic.Uint64
+	shadowed           [Deliver + 1]atomic.Uint64 // by what would have been done
 	quarantineFailures atomic.Uint64
 	rulings            rulings
 }
@@ -115,31 +122,34 @@ func NewJudge(c JudgeConfig) (*Judge, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Judge{scanner: c.Scanner, policy: c.Policy, keeper: c.Keeper, composer: c.Composer, log: c.Log, now: c.Now, escalation: newEscalation(), counted: &judged{}}, nil
+	return &Judge{
+		scanner: c.Scanner, policy: c.Policy, shadow: c.Shadow, keeper: c.Keeper, composer: c.Composer, log: c.Log, now: c.Now,
+		escalation: newEscalation(), counted: &judged{},
+	}, nil
 }
 
-// Successor returns a judge that differs from j in its scanner and its policy (nil: DefaultPolicy). Both count together, and
-// share what they remember of mails that were refused: whichever is asked, Counters speaks of the mails of both.
+// Successor returns a judge made of c that goes on where j is: both count together, and share what they remember of mails that
+// were refused. Whichever is asked, Counters speaks of the mails of both.
 //
-// Errors: s is nil.
-func (j *Judge) Successor(s *Scanner, p Policy) (*Judge, error) {
-	if s == nil {
-		return nil, errors.New("a judge needs a scanner")
+// Errors: those of NewJudge.
+func (j *Judge) Successor(c JudgeConfig) (*Judge, error) {
+	next, err := NewJudge(c)
+	if err != nil {
+		return nil, err
 	}
-	if p == nil {
-		p = DefaultPolicy()
-	}
-	next := *j
-	next.scanner, next.policy = s, p
-	return &next, nil
+	next.escalation, next.counted = j.escalation, j.counted
+	return next, nil
 }
 
 // Judge returns what the relay is to do with mail, which it borrows until it returns. complete says that mail holds all of
 // it. A mail that is to be replaced is durable in quarantine before Judge returns; where it cannot be kept, or has not
-// wholly arrived, it is refused for now instead.
+// wholly arrived, it is refused for now instead. In shadow mode the mail is delivered whatever the verdict.
 func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool) Ruling {
 	verdict := j.scanner.Scan(ctx, mail, complete)
 	action, cause := j.policy.Decide(verdict)
+	if j.shadow {
+		return j.overlook(o, verdict, action, cause)
+	}
 	if ctx.Err() == nil { // a mail nobody waits for any more has not been refused
 		action = j.escalate(verdict, action, cause)
 	}
@@ -155,11 +165,24 @@ func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool
 			r.Verdict.withError(err)
 		}
 	}
+	j.count(o, r)
+	j.record(o, r, cause)
+	return r
+}
+
+// overlook rules in shadow mode: the mail is delivered, and what would have been done with it is counted and logged.
+func (j *Judge) overlook(o Origin, v Verdict, would Action, cause Cause) Ruling {
+	r := Ruling{Verdict: v, Action: Deliver}
+	j.count(o, r)
+	j.counted.shadowed[would].Add(1)
+	j.record(o, r, cause, slog.Bool("shadow", true), slog.String("would", would.String()))
+	return r
+}
+
+func (j *Judge) count(o Origin, r Ruling) {
 	j.counted.classes[r.Verdict.Class].Add(1)
 	j.counted.actions[r.Action].Add(1)
 	j.counted.rulings.add(RulingKind{Protocol: o.Protocol, Class: r.Verdict.Class, Action: r.Action})
-	j.record(o, r, cause)
-	return r
 }
 
 // escalate turns the refusal of a mail that engines keep failing on into its replacement.
@@ -202,7 +225,7 @@ func (v *Verdict) withError(err error) {
 }
 
 // record writes the one log line about a mail.
-func (j *Judge) record(o Origin, r Ruling, cause Cause) {
+func (j *Judge) record(o Origin, r Ruling, cause Cause, more ...slog.Attr) {
 	v := r.Verdict
 	findings := v.Findings
 	if findings == nil {
@@ -230,7 +253,7 @@ func (j *Judge) record(o Origin, r Ruling, cause Cause) {
 	if r.ID != "" {
 		attrs = append(attrs, slog.String("id", r.ID))
 	}
-	j.log.LogAttrs(context.Background(), slog.LevelInfo, "message", attrs...)
+	j.log.LogAttrs(context.Background(), slog.LevelInfo, "message", append(attrs, more...)...)
 }
 
 // Counters returns the counters as they stand.
@@ -245,6 +268,9 @@ func (j *Judge) Counters() Counters {
 		Replaced:           c.actions[Replace].Load(),
 		Retried:            c.actions[Retry].Load(),
 		QuarantineFailures: c.quarantineFailures.Load(),
+		ShadowTagged:       c.shadowed[Tag].Load(),
+		ShadowReplaced:     c.shadowed[Replace].Load(),
+		ShadowRetried:      c.shadowed[Retry].Load(),
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A successor judges by its own scanner and policy, and remembers what its predecessor counted and refused.
+// A successor judges by what it is made of, and remembers what its predecessor counted and refused.
 func TestSuccessor(t *testing.T) {
 	b := newBench(t, nil, &seeker{fail: func(*Part) error { return errDown }})
 	mail := newMail(t, "\r\nhello")
@@ -14,7 +14,8 @@ func TestSuccessor(t *testing.T) {
 	b.judge.Judge(t.Context(), origin(), mail, true)
 	b.now = b.now.Add(time.Hour)
 
-	same, err := b.judge.Successor(newScanner(t, Limits{}, &seeker{fail: func(*Part) error { return errDown }}), nil)
+	now := func() time.Time { return b.now }
+	same, err := b.judge.Successor(JudgeConfig{Scanner: newScanner(t, Limits{}, &seeker{fail: func(*Part) error { return errDown }}), Keeper: b.keeper, Composer: b.composer, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +24,7 @@ func TestSuccessor(t *testing.T) {
 	}
 	policy := DefaultPolicy()
 	policy[CauseInfected] = Tag
-	other, err := same.Successor(newScanner(t, Limits{}, &seeker{needle: payload}), policy)
+	other, err := same.Successor(JudgeConfig{Scanner: newScanner(t, Limits{}, &seeker{needle: payload}), Keeper: b.keeper, Composer: b.composer, Policy: policy, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func TestSuccessor(t *testing.T) {
 			t.Errorf("rulings %v, want %v", got, rulings)
 		}
 	}
-	if _, err := b.judge.Successor(nil, nil); err == nil {
+	if _, err := b.judge.Successor(JudgeConfig{}); err == nil {
 		t.Error("a judge without a scanner")
 	}
 }

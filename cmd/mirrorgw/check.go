@@ -38,6 +38,10 @@ func (p *program) check(c *cli.Context) error {
 			return &exitError{exitUsage, err}
 		}
 	}
+	for _, warning := range file.Warnings() {
+		warning.Msg = "warning: " + warning.Msg
+		fmt.Fprintln(p.stderr, warning)
+	}
 	if c.Bool("print") {
 		return config.Write(p.stdout, &file.Config)
 	}

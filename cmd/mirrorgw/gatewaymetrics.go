@@ -22,6 +22,7 @@ func (m *mirror) Metrics(s control.Status) *metrics.Page {
 	p.Family("mirrorgw_uptime_seconds", metrics.Gauge, "Time since the start.").Add(float64(s.Uptime))
 	p.Family("mirrorgw_healthy", metrics.Gauge, "Whether the gateway does what it is there for.").Add(one(s.Health == control.OK))
 	p.Family("mirrorgw_bypass", metrics.Gauge, "Whether mail is forwarded unscanned.").Add(one(s.Bypass))
+	p.Family("mirrorgw_shadow", metrics.Gauge, "Whether mail is judged and delivered whatever is found.").Add(one(s.Shadow))
 	m.addFrames(p)
 	m.addSessions(p)
 	m.addMessages(p)

@@ -71,6 +71,7 @@ func (m *mirror) addMail(s *control.Status) {
 	if older > 0 {
 		s.Engines[0].Detail += fmt.Sprintf("; older rules of %d reloads until their sessions end", older)
 	}
+	s.Shadow = rooms.cfg.Shadow
 	judged := rooms.judge.Counters()
 	s.Events["messages"] = figures(judged)
 	s.Messages = control.Messages{Clean: judged.Clean, Infected: judged.Infected, Unscannable: judged.Unscannable}

@@ -59,14 +59,13 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		return nil, err
 	}
 	rooms := &mailRooms{cfg: cfg, engine: engine}
+	newJudge := scanner.NewJudge
 	if before != nil {
-		rooms.judge, err = before.judge.Successor(sc, cfg.Scan.Policy)
-	} else {
-		rooms.judge, err = scanner.NewJudge(scanner.JudgeConfig{
-			Scanner: sc, Keeper: m.store, Composer: notice.Composer{}, Policy: cfg.Scan.Policy, Log: m.log,
-		})
+		newJudge = before.judge.Successor
 	}
-	if err != nil {
+	if rooms.judge, err = newJudge(scanner.JudgeConfig{
+		Scanner: sc, Keeper: m.store, Composer: notice.Composer{}, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Log: m.log,
+	}); err != nil {
 		return nil, err
 	}
 	for i, rule := range cfg.Intercept {
@@ -114,6 +113,9 @@ func (m *mirror) moveIn(rooms *mailRooms) {
 		m.older++
 	}
 	m.mu.Unlock()
+	if rooms.cfg.Shadow {
+		m.log.Warn("shadow mode: mail is judged and logged, and delivered whatever is found")
+	}
 	if idle {
 		m.closeEngine(old)
 	}

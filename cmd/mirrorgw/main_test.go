@@ -197,6 +197,15 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// What is allowed and seldom meant is said, and valid all the same.
+func TestCheckWarns(t *testing.T) {
+	file := write(t, "m.yaml", valid(t.TempDir())+"shadow: true\n")
+	code, stdout, stderr := call(t, rooms{}, "check", "-c", file)
+	if code != exitDone || stdout != file+": valid\n" || stderr != file+":5:9: warning: shadow: true stops no mail, whatever is found in it\n" {
+		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
+	}
+}
+
 func itoa(n int) string { return slog.IntValue(n).String() }
 
 func TestCheckCompilesRules(t *testing.T) {
@@ -219,7 +228,7 @@ func TestCheckPrintsWhatReadsBack(t *testing.T) {
 	if code != exitDone || stderr != "" {
 		t.Fatalf("exit %d, %q", code, stderr)
 	}
-	for _, part := range []string{"mtu: 1500", "ports: [110]", "infected: replace  # an engine found something: a notice is delivered", "192.168.1.2/24"} {
+	for _, part := range []string{"mtu: 1500", "ports: [110]", "infected: replace  # an engine found something: the client gets a notice", "192.168.1.2/24"} {
 		if !strings.Contains(first, part) {
 			t.Errorf("%q is not in\n%s", part, first)
 		}

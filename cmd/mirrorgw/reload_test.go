@@ -67,8 +67,8 @@ func TestReload(t *testing.T) {
 	}{
 		{"nothing", "", nil, exitDone, "rules read again\n"},
 		{
-			"what is live", "scan: {limits: {depth: 3, time: 9s}}\nlog: {level: debug}\nspool: {memory: 1KiB}\nintercept: [{stls: pass}]\n", nil, exitDone,
-			"rules read again; changed: intercept[0].stls, spool.memory, scan.limits.depth, scan.limits.time, log.level\n",
+			"what is live", "scan: {limits: {depth: 3, time: 9s}, policy: {encrypted: replace}}\nshadow: true\nlog: {level: debug}\nspool: {memory: 1KiB}\nintercept: [{stls: pass}]\n", nil, exitDone,
+			"rules read again; changed: intercept[0].stls, spool.memory, shadow, scan.limits.depth, scan.limits.time, scan.policy.encrypted, log.level\n",
 		},
 		{"what is not", "device: {mtu: 1400}\nlog: {level: error, format: json}\nintercept: [{ports: [110, 1110]}]\n", nil, exitNo, refused +
 			"FILE:6:15: device.mtu cannot change while the gateway runs: take the change back, or restart the gateway\n" +
@@ -76,7 +76,7 @@ func TestReload(t *testing.T) {
 			"FILE:8:21: intercept[0].ports cannot change while the gateway runs: take the change back, or restart the gateway\n"},
 		{"a file that is wrong", "log: {level: loud}\n", nil, exitNo, refused + "FILE:6:14: log.level: loud is not one of debug, info, warn, error\n"},
 		{"rules that are wrong", "scan: {limits: {depth: 4}}\n", errors.New("/r/a.yar:3: syntax error"), exitNo, refused + "/r/a.yar:3: syntax error\n"},
-		{"what has not been taken before", "scan: {limits: {depth: 4}}\n", nil, exitDone, "rules read again; changed: intercept[0].stls, spool.memory, scan.limits.depth, scan.limits.time, log.level\n"},
+		{"what has not been taken before", "scan: {limits: {depth: 4}}\n", nil, exitDone, "rules read again; changed: intercept[0].stls, spool.memory, shadow, scan.limits.depth, scan.limits.time, scan.policy.encrypted, log.level\n"},
 	} {
 		refusal = c.refusal
 		code, stdout, stderr := r.ask(c.more)

@@ -74,6 +74,9 @@ func writeStatus(w io.Writer, s *control.Status) error {
 		bypass = "ON: mail is not scanned"
 	}
 	row("bypass", "%s", bypass)
+	if s.Shadow {
+		row("shadow", "ON: mail is judged and delivered whatever is found")
+	}
 	if s.Device.Name != "" { // an older gateway does not tell
 		row("device", "%s %s  %s", quote(s.Device.Name), quote(s.Device.State), plain(s.Device.Detail))
 	}

@@ -21,6 +21,7 @@ type Config struct {
 	RA         RA
 	Intercept  []Rule // first match wins
 	Spool      scanner.Spool
+	Shadow     bool // judge and log, change nothing
 	Scan       Scan
 	Quarantine Quarantine
 	Control    Control

@@ -58,11 +58,11 @@ intercept:
     drip: 20s
     budget: 1h
 spool: {dir: /var/spool/mirrorgw, memory: 64KiB, max: 1GiB}
-shadow: false
+shadow: true
 scan:
   yara: {rules: [/etc/mirrorgw/rules, /opt/more.yar]}
   limits: {message: 1MiB, expanded: 2MiB, depth: 3, parts: 4, time: 1d}
-  policy: {infected: replace, encrypted: tag, oversize: tag, partial: replace, malformed: tag, budget: replace, error: retry}
+  policy: {infected: tag, encrypted: replace, oversize: retry, partial: deliver, malformed: replace, budget: retry, error: tag}
 quarantine: {dir: /srv/quarantine}
 control: {socket: /tmp/ctl}
 metrics: {listen: "[::1]:9999"}
@@ -95,11 +95,15 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Skip: Skip{Clients: prefixes("192.168.1.9/32"), Servers: prefixes("198.51.100.0/24")},
 			STLS: STLSPass, NotPOP3: NotPOP3Pass, Drip: 20 * time.Second, Budget: time.Hour,
 		}},
-		Spool: scanner.Spool{Dir: "/var/spool/mirrorgw", Memory: 64 << 10, Max: 1 << 30},
+		Spool:  scanner.Spool{Dir: "/var/spool/mirrorgw", Memory: 64 << 10, Max: 1 << 30},
+		Shadow: true,
 		Scan: Scan{
 			YARA:   YARA{Rules: []string{"/etc/mirrorgw/rules", "/opt/more.yar"}},
 			Limits: Limits{Message: 1 << 20, Expanded: 2 << 20, Depth: 3, Parts: 4, Time: 24 * time.Hour},
-			Policy: scanner.DefaultPolicy(),
+			Policy: scanner.Policy{
+				scanner.CauseInfected: scanner.Tag, scanner.CauseEncrypted: scanner.Replace, scanner.CauseOversize: scanner.Retry, scanner.CausePartial: scanner.Deliver,
+				scanner.CauseMalformed: scanner.Replace, scanner.CauseBudget: scanner.Retry, scanner.CauseError: scanner.Tag,
+			},
 		},
 		Quarantine: Quarantine{Dir: "/srv/quarantine"},
 		Control:    Control{Socket: "/tmp/ctl"},
@@ -240,10 +244,9 @@ func TestErrors(t *testing.T) {
 
 		// Promised, not landed.
 		{"limits", "limits: {sessions: 2000}", "f:3:1: limits is not in this version"},
-		{"shadow", "shadow: true", "f:3:9: shadow is not in this version"},
 		{"shadow of another kind", "shadow: maybe", "f:3:9: shadow: maybe is not one of true, false"},
 		{"clamd", "scan:\n  clamd: {address: 'tcp:127.0.0.1:3310'}", "f:4:3: scan.clamd is not in this version"},
-		{"policy", "scan: {policy: {encrypted: replace}}", "f:3:28: scan.policy.encrypted: replace is not in this version, which does tag here"},
+		{"a policy that cannot be kept", "spool: {max: 200MiB}\nscan: {policy: {oversize: replace}}", "f:4:27: scan.policy.oversize: replace keeps the whole mail, and one above scan.limits.message (256MiB) never fits spool.max (200MiB): raise spool.max, or write deliver, tag or retry"},
 		{"policy word", "scan: {policy: {error: drop}}", "f:3:24: scan.policy.error: drop is not one of deliver, tag, replace, retry"},
 		{"policy cause", "scan: {policy: {infectd: tag}}", "f:3:17: unknown key scan.policy.infectd; did you mean infected?"},
 		{"keep", "quarantine: {keep: 30d}", "f:3:14: quarantine.keep is not in this version"},

@@ -72,6 +72,7 @@ func Parse(path string, content []byte, over Overrides) (*File, error) {
 		r.checkNetwork(&f.Config) // compares values with each other, so each must be right by itself first
 		r.checkSpool(&f.Config)
 		r.checkRA(&f.Config)
+		r.checkPolicy(&f.Config)
 	}
 	if len(r.errs) > 0 {
 		r.errs.Sort()

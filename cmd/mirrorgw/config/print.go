@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"mirrorgw/scanner"
 )
 
 // Write writes c as YAML with every default written out. Parse reads it back as an equal Config.
@@ -52,7 +50,11 @@ func Write(w io.Writer, c *Config) error {
 	line("  dir: %s%s", quote(c.Spool.Dir), ifEmpty([]byte(c.Spool.Dir), "  # the system's folder for temporary files"))
 	line("  memory: %s", formatSize(c.Spool.Memory))
 	line("  max: %s", formatSize(c.Spool.Max))
-	line("shadow: false")
+	if c.Shadow {
+		line("shadow: true  # mail is judged and logged, and delivered whatever is found")
+	} else {
+		line("shadow: false")
+	}
 	line("scan:")
 	if len(c.Scan.YARA.Rules) == 0 {
 		line("  yara: {}  # the built-in rules")
@@ -66,10 +68,14 @@ func Write(w io.Writer, c *Config) error {
 	line("    depth: %d", c.Scan.Limits.Depth)
 	line("    parts: %d", c.Scan.Limits.Parts)
 	line("    time: %s", formatDuration(c.Scan.Limits.Time))
-	line("  policy:")
+	if c.Shadow {
+		line("  policy:  # logged and not done, since shadow is true")
+	} else {
+		line("  policy:")
+	}
 	for _, cause := range causes() {
 		action := c.Scan.Policy[cause.cause]
-		line("    %s: %s  # %s: %s", cause.cause, action, cause.meaning, meaningOf(action))
+		line("    %s: %s  # %s: %s", cause.cause, action, cause.meaning, meaningOf(cause.cause, action))
 	}
 	line("quarantine:")
 	line("  dir: %s", quote(c.Quarantine.Dir))
@@ -87,39 +93,6 @@ func Write(w io.Writer, c *Config) error {
 
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// causeWords is a cause and what it means, in words.
-type causeWords struct {
-	cause   scanner.Cause
-	meaning string
-}
-
-// causes lists what can be said of a mail that is not clean, in the order in which it is shown.
-func causes() []causeWords {
-	return []causeWords{
-		{scanner.CauseInfected, "an engine found something"},
-		{scanner.CauseEncrypted, "a part cannot be read without a password"},
-		{scanner.CauseOversize, "larger than limits.message or spool.max"},
-		{scanner.CausePartial, "a fragment of a mail, message/partial"},
-		{scanner.CauseMalformed, "its structure cannot be taken apart"},
-		{scanner.CauseBudget, "limits.expanded, depth, parts or time are spent"},
-		{scanner.CauseError, "an engine is down, crashed or out of time"},
-	}
-}
-
-// meaningOf says in words what an action does.
-func meaningOf(a scanner.Action) string {
-	switch a {
-	case scanner.Deliver:
-		return "delivered as it came"
-	case scanner.Tag:
-		return "delivered with one X-Mirrorgw-Verdict line before its header"
-	case scanner.Replace:
-		return "a notice is delivered, the original is kept in quarantine"
-	default:
-		return "refused for now with -ERR [SYS/TEMP], the mail stays on the server"
-	}
 }
 
 // meaning says in words what s does.

@@ -13,11 +13,7 @@ const (
 func (v value) ra(ra *RA) {
 	lifetime := time.Duration(0)
 	v.fields(map[string]func(value){
-		"enabled": func(v value) {
-			var word string
-			oneOf(v, &word, []string{"true", "false"})
-			ra.Enabled = word == "true"
-		},
+		"enabled":    func(v value) { v.boolean(&ra.Enabled) },
 		"interval":   func(v value) { v.duration(&ra.Interval) },
 		"lifetime":   func(v value) { v.duration(&lifetime) },
 		"preference": func(v value) { oneOf(v, &ra.Preference, []Preference{PreferenceLow, PreferenceMedium, PreferenceHigh}) },

@@ -22,7 +22,7 @@ func (r *reader) config(top value, c *Config) {
 		"intercept":  func(v value) { v.intercept(&c.Intercept) },
 		"limits":     refused,
 		"spool":      func(v value) { v.spool(&c.Spool) },
-		"shadow":     noShadow,
+		"shadow":     func(v value) { v.boolean(&c.Shadow) },
 		"scan":       func(v value) { v.scan(&c.Scan) },
 		"quarantine": func(v value) { v.quarantine(&c.Quarantine) },
 		"control":    func(v value) { v.control(&c.Control) },
@@ -228,22 +228,6 @@ func (v value) rules(to *[]string) {
 	*to = paths
 }
 
-// policy accepts the actions this version takes anyway and refuses the others.
-func (v value) policy(fixed scanner.Policy) {
-	actions := []string{"deliver", "tag", "replace", "retry"}
-	causes := make(map[string]func(value), len(fixed))
-	for cause, action := range fixed {
-		causes[string(cause)] = func(v value) {
-			var s string
-			oneOf(v, &s, actions)
-			if s != "" && s != action.String() {
-				v.fail("%s: %s is not in this version, which does %s here", v.key, s, action)
-			}
-		}
-	}
-	v.fields(causes)
-}
-
 func (v value) quarantine(q *Quarantine) {
 	v.fields(map[string]func(value){
 		"dir":  func(v value) { v.path(&q.Dir) },
@@ -285,12 +269,4 @@ func (v value) log(l *Log) {
 
 func logLevels() map[string]slog.Level {
 	return map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
-}
-
-func noShadow(v value) {
-	var word string
-	oneOf(v, &word, []string{"true", "false"})
-	if word == "true" {
-		v.refuse("shadow")
-	}
 }

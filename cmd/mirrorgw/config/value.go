@@ -194,6 +194,15 @@ func (v value) path(to *string) {
 	*to = s
 }
 
+// boolean reads v as true or false.
+func (v value) boolean(to *bool) {
+	var word string
+	oneOf(v, &word, []string{"true", "false"})
+	if word != "" {
+		*to = word == "true"
+	}
+}
+
 // oneOf reads v as one of a few words. A word of later is promised but has not landed.
 func oneOf[T ~string](v value, to *T, now []T, later ...T) {
 	s, ok := v.text()

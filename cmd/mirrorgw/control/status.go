@@ -6,6 +6,7 @@ type Status struct {
 	Uptime     int64             `json:"uptime_s"` // seconds since the start
 	Health     Health            `json:"health"`
 	Bypass     bool              `json:"bypass"` // mail is forwarded unscanned by request
+	Shadow     bool              `json:"shadow"` // mail is judged and delivered whatever is found, by configuration
 	Device     Device            `json:"device"`
 	Frames     Frames            `json:"frames"`
 	Flows      Flows             `json:"flows"`
