@@ -80,6 +80,9 @@ type Counters struct {
 
 	QuarantineFailures uint64 // mails that should have been replaced and could not be kept
 
+	CacheHits   uint64 // mails whose content had been judged before, see Config.Cache
+	CacheMisses uint64 // mails that were judged while verdicts are remembered
+
 	ShadowTagged   uint64 // mails passed on as they came in shadow mode that would have been tagged
 	ShadowReplaced uint64 // the same, replaced
 	ShadowRetried  uint64 // the same, refused for now
@@ -105,6 +108,7 @@ type judged struct {
 	actions            [Deliver + 1]atomic.Uint64
 	shadowed           [Deliver + 1]atomic.Uint64 // by what would have been done
 	quarantineFailures atomic.Uint64
+	hits, misses       atomic.Uint64
 	rulings            rulings
 }
 
@@ -146,6 +150,12 @@ func (j *Judge) Successor(c JudgeConfig) (*Judge, error) {
 // wholly arrived, it is refused for now instead. In shadow mode the mail is delivered whatever the verdict.
 func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool) Ruling {
 	verdict := j.scanner.Scan(ctx, mail, complete)
+	switch {
+	case verdict.Cached:
+		j.counted.hits.Add(1)
+	case j.scanner.cache != nil:
+		j.counted.misses.Add(1)
+	}
 	action, cause := j.policy.Decide(verdict)
 	if j.shadow {
 		return j.overlook(o, verdict, action, cause)
@@ -250,6 +260,9 @@ func (j *Judge) record(o Origin, r Ruling, cause Cause, more ...slog.Attr) {
 	if cause != CauseNone && cause != CauseInfected {
 		attrs = append(attrs, slog.String("cause", string(cause)), slog.String("detail", v.Detail))
 	}
+	if v.Cached {
+		attrs = append(attrs, slog.Bool("cached", true))
+	}
 	if r.ID != "" {
 		attrs = append(attrs, slog.String("id", r.ID))
 	}
@@ -268,6 +281,8 @@ func (j *Judge) Counters() Counters {
 		Replaced:           c.actions[Replace].Load(),
 		Retried:            c.actions[Retry].Load(),
 		QuarantineFailures: c.quarantineFailures.Load(),
+		CacheHits:          c.hits.Load(),
+		CacheMisses:        c.misses.Load(),
 		ShadowTagged:       c.shadowed[Tag].Load(),
 		ShadowReplaced:     c.shadowed[Replace].Load(),
 		ShadowRetried:      c.shadowed[Retry].Load(),

@@ -18,6 +18,7 @@ type Config struct {
 	Openers []Opener // asked in this order about what the engines have judged
 	Limits  Limits   // zero fields mean the defaults
 	Spool   Spool    // where decoded parts are held
+	Cache   int      // verdicts remembered at most, each of less than 4 KiB; 0: none
 	Log     *slog.Logger
 }
 
@@ -27,6 +28,7 @@ type Scanner struct {
 	openers []Opener
 	limits  Limits
 	spool   Spool
+	cache   *cache
 	log     *slog.Logger
 }
 
@@ -38,7 +40,9 @@ func New(c Config) (*Scanner, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Scanner{engines: c.Engines, openers: c.Openers, limits: c.Limits.withDefaults(), spool: c.Spool.withDefaults(), log: c.Log}, nil
+	return &Scanner{
+		engines: c.Engines, openers: c.Openers, limits: c.Limits.withDefaults(), spool: c.Spool.withDefaults(), cache: newCache(c.Cache), log: c.Log,
+	}, nil
 }
 
 // Engines returns the engines in the order they are asked.
@@ -49,6 +53,8 @@ func (s *Scanner) Engines() []Engine { return append([]Engine(nil), s.engines...
 //
 // The verdict is Clean only when the whole mail could be taken apart within the limits and every engine answered for every
 // part. Otherwise it names the causes, foremost first; a finding outweighs them all. When ctx ends, the cause is error.
+//
+// A mail whose content has been judged within the last hour is not judged again where verdicts are remembered.
 func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict {
 	started := time.Now()
 	v := Verdict{Size: mail.Size()}
@@ -67,6 +73,10 @@ func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict
 	case mail.Size() > s.limits.Message:
 		x.note(CauseOversize, fmt.Sprintf("the mail has %d octets, the limit is %d", mail.Size(), s.limits.Message))
 	default:
+		if known, ok := s.cache.get(sum); ok {
+			known.Took, known.Cached = time.Since(started), true
+			return known
+		}
 		err := x.judgeContent(NewPart("", "", "", mail), sum, 0)
 		if err == nil {
 			err = walkMessage(x, mail, "", 0)
@@ -77,6 +87,7 @@ func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict
 	}
 	x.conclude(&v)
 	v.Took = time.Since(started)
+	s.cache.put(v)
 	return v
 }
 

@@ -71,6 +71,7 @@ type Verdict struct {
 	Size     int64     // octets of the mail
 	SHA256   [32]byte  // of the mail; of what had arrived when it outgrew the spool
 	Took     time.Duration
+	Cached   bool // the same content has been judged before, see Config.Cache
 }
 
 // Action is what is done with a mail.

@@ -191,6 +191,7 @@ func newScanner(cfg *config.Config, engine scanner.Engine, log *slog.Logger) (*s
 		Engines: []scanner.Engine{engine},
 		Limits:  scanner.Limits{Message: l.Message, Expanded: l.Expanded, Depth: l.Depth, Parts: l.Parts, Time: l.Time},
 		Spool:   cfg.Spool,
+		Cache:   cfg.Scan.Cache,
 		Log:     log,
 	})
 }

@@ -122,6 +122,7 @@ type Scan struct {
 	YARA   YARA
 	Limits Limits
 	Policy scanner.Policy
+	Cache  int // verdicts remembered; 0: none
 }
 
 // YARA configures the yara engine.
@@ -178,6 +179,7 @@ func Default() *Config {
 		Scan: Scan{
 			Limits: Limits{Message: 256 << 20, Expanded: 400 << 20, Depth: 16, Parts: 10000, Time: 120 * time.Second},
 			Policy: scanner.DefaultPolicy(),
+			Cache:  10_000,
 		},
 		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine"},
 		Control:    Control{Socket: "/run/mirrorgw/control.sock"},

@@ -63,6 +63,7 @@ scan:
   yara: {rules: [/etc/mirrorgw/rules, /opt/more.yar]}
   limits: {message: 1MiB, expanded: 2MiB, depth: 3, parts: 4, time: 1d}
   policy: {infected: tag, encrypted: replace, oversize: retry, partial: deliver, malformed: replace, budget: retry, error: tag}
+  cache: 17
 quarantine: {dir: /srv/quarantine}
 control: {socket: /tmp/ctl}
 metrics: {listen: "[::1]:9999"}
@@ -104,6 +105,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 				scanner.CauseInfected: scanner.Tag, scanner.CauseEncrypted: scanner.Replace, scanner.CauseOversize: scanner.Retry, scanner.CausePartial: scanner.Deliver,
 				scanner.CauseMalformed: scanner.Replace, scanner.CauseBudget: scanner.Retry, scanner.CauseError: scanner.Tag,
 			},
+			Cache: 17,
 		},
 		Quarantine: Quarantine{Dir: "/srv/quarantine"},
 		Control:    Control{Socket: "/tmp/ctl"},

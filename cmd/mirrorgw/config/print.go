@@ -77,6 +77,7 @@ func Write(w io.Writer, c *Config) error {
 		action := c.Scan.Policy[cause.cause]
 		line("    %s: %s  # %s: %s", cause.cause, action, cause.meaning, meaningOf(cause.cause, action))
 	}
+	line("  cache: %d  # verdicts remembered by a mail's content; 0: none", c.Scan.Cache)
 	line("quarantine:")
 	line("  dir: %s", quote(c.Quarantine.Dir))
 	line("control:")

@@ -209,6 +209,7 @@ func (v value) scan(s *Scan) {
 			})
 		},
 		"policy": func(v value) { v.policy(s.Policy) },
+		"cache":  func(v value) { v.count(0, 1_000_000, &s.Cache) },
 	})
 }
 
