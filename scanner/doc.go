@@ -41,5 +41,11 @@
 //   - 2026: a verdict names all causes, and Policy takes the strictest of their actions. With one cause only, adding a lenient
 //     defect to a mail would hide the one that matters.
 //   - 2026: when time runs out, the mail is to blame (budget), unless one call of an engine took half of it (error).
-//   - 2026: the table of retried mails is kept in memory; a restart begins the count anew. To be kept on disk once there is a store.
+//   - 2026: the table of retried mails is a small file of its own, appended to and not forced to the disk: it counts refusals while an
+//     engine is down, when every mail is one, and a count lost with the power costs one more refusal. A clock set back begins the hour
+//     anew; one set forward may end it early, and never the count.
+//   - 2026: verdicts are remembered by the digest of what was judged, in memory and for an hour at most: rules do not change within one
+//     Scanner, but an engine outside this process may learn. UIDLs are the server's to choose, and may come back for other mail.
+//   - 2026: shadow mode decides like any other and then delivers: what it reports is what would have been done, but for the refusals an
+//     engine's failure adds up to, since nothing is refused.
 package scanner

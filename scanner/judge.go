@@ -61,8 +61,9 @@ type JudgeConfig struct {
 	Scanner  *Scanner
 	Keeper   Keeper
 	Composer Composer
-	Policy   Policy // nil: DefaultPolicy
-	Shadow   bool   // judge and log; every mail is delivered as it came
+	Policy   Policy   // nil: DefaultPolicy
+	Shadow   bool     // judge and log; every mail is delivered as it came
+	Retries  *Retries // what is known of mails refused before; nil: nothing. A successor has its predecessor's
 	Log      *slog.Logger
 	Now      func() time.Time // nil: time.Now
 }
@@ -91,15 +92,15 @@ type Counters struct {
 // Judge decides what becomes of one retrieved mail: scan, policy, quarantine, notice, log line, in that order. It is safe
 // for concurrent use.
 type Judge struct {
-	scanner    *Scanner
-	policy     Policy
-	shadow     bool
-	keeper     Keeper
-	composer   Composer
-	log        *slog.Logger
-	now        func() time.Time
-	escalation *escalation
-	counted    *judged
+	scanner  *Scanner
+	policy   Policy
+	shadow   bool
+	keeper   Keeper
+	composer Composer
+	log      *slog.Logger
+	now      func() time.Time
+	retries  *Retries
+	counted  *judged
 }
 
 // judged are the live figures of a judge and its successors.
@@ -120,6 +121,9 @@ func NewJudge(c JudgeConfig) (*Judge, error) {
 	if c.Policy == nil {
 		c.Policy = DefaultPolicy()
 	}
+	if c.Retries == nil {
+		c.Retries = NewRetries()
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -128,7 +132,7 @@ func NewJudge(c JudgeConfig) (*Judge, error) {
 	}
 	return &Judge{
 		scanner: c.Scanner, policy: c.Policy, shadow: c.Shadow, keeper: c.Keeper, composer: c.Composer, log: c.Log, now: c.Now,
-		escalation: newEscalation(), counted: &judged{},
+		retries: c.Retries, counted: &judged{},
 	}, nil
 }
 
@@ -141,7 +145,7 @@ func (j *Judge) Successor(c JudgeConfig) (*Judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	next.escalation, next.counted = j.escalation, j.counted
+	next.retries, next.counted = j.retries, j.counted
 	return next, nil
 }
 
@@ -199,8 +203,8 @@ func (j *Judge) count(o Origin, r Ruling) {
 func (j *Judge) escalate(v Verdict, action Action, cause Cause) Action {
 	switch {
 	case cause != CauseError:
-		j.escalation.forget(v.SHA256)
-	case action == Retry && j.escalation.due(v.SHA256, j.now()):
+		j.retries.forget(v.SHA256)
+	case action == Retry && j.retries.due(v.SHA256, j.now()):
 		return Replace
 	}
 	return action

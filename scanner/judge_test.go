@@ -260,7 +260,7 @@ func TestEscalation(t *testing.T) {
 }
 
 func TestEscalationTableIsBounded(t *testing.T) {
-	e := newEscalation()
+	e := NewRetries()
 	now := time.Now()
 	var key [32]byte
 	for i := range 3 * maxRetried {

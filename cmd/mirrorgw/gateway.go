@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/forwarder"
 	"mirrorgw/forwarder/capture"
+	"mirrorgw/scanner"
 	"mirrorgw/scanner/quarantine"
 	"mirrorgw/scanner/yara"
 	"mirrorgw/stack"
@@ -30,6 +32,7 @@ type mirror struct {
 	forwarder *forwarder.Forwarder
 	stack     *stack.Stack
 	store     *quarantine.Store
+	retries   *scanner.Retries
 	tap       *capture.Tap
 	doctor    *doctor.Doctor
 
@@ -73,6 +76,9 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 			err = errors.Join(err, m.close())
 		}
 	}()
+	if m.retries, err = scanner.OpenRetries(filepath.Join(cfg.Quarantine.Dir, retriesName), log); err != nil {
+		return nil, err
+	}
 	device.Log = log
 	if m.device, err = stack.OpenDevice(device); err != nil {
 		return nil, err
@@ -100,11 +106,17 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 	return m, err
 }
 
+// retriesName is the file in the quarantine's folder that remembers which mails were refused. No item has such a name.
+const retriesName = ".retried"
+
 // close gives back what newMirror took.
 func (m *mirror) close() error {
 	var errs []error
 	if m.device != nil {
 		errs = append(errs, m.device.Close())
+	}
+	if m.retries != nil {
+		errs = append(errs, m.retries.Close())
 	}
 	return errors.Join(append(errs, m.store.Close())...)
 }

@@ -64,7 +64,7 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		newJudge = before.judge.Successor
 	}
 	if rooms.judge, err = newJudge(scanner.JudgeConfig{
-		Scanner: sc, Keeper: m.store, Composer: notice.Composer{}, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Log: m.log,
+		Scanner: sc, Keeper: m.store, Composer: notice.Composer{}, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Retries: m.retries, Log: m.log,
 	}); err != nil {
 		return nil, err
 	}
