@@ -72,6 +72,7 @@ var rooms = []room{
 		uses: []permit{
 			{path: "go.yaml.in/yaml/v3", why: "the configuration is YAML"},
 			{path: "mirrorgw/scanner", why: "causes, actions and the spool are configured in its own types"},
+			{path: "mirrorgw/scanner/notice", why: "it knows the languages there are"},
 		},
 	},
 	{

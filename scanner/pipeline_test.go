@@ -88,7 +88,11 @@ func TestPipeline(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	judge, err := scanner.NewJudge(scanner.JudgeConfig{Scanner: scan, Keeper: store, Composer: notice.Composer{}})
+	composer, err := notice.New(notice.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge, err := scanner.NewJudge(scanner.JudgeConfig{Scanner: scan, Keeper: store, Composer: composer})
 	if err != nil {
 		t.Fatal(err)
 	}

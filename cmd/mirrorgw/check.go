@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/scanner/notice"
 )
 
 func (p *program) checkCommand() *cli.Command {
@@ -64,6 +66,11 @@ func checkNamed(file *config.File) error {
 	if cfg.Spool.Dir != "" {
 		if err := usable(cfg.Spool.Dir); err != nil {
 			wrong = append(wrong, file.Errorf("spool.dir", "spool.dir: %v", err))
+		}
+	}
+	if cfg.Notice.Template != "" {
+		if _, err := notice.New(noticeConfig(cfg, slog.New(slog.DiscardHandler))); err != nil {
+			wrong = append(wrong, file.Errorf("notice.template", "notice.template: %v", err))
 		}
 	}
 	for key, dir := range map[string]string{"quarantine.dir": cfg.Quarantine.Dir, "control.socket": filepath.Dir(cfg.Control.Socket)} {

@@ -44,6 +44,9 @@ func reachOf(cfg *config.Config, file string) confine.Config {
 		c.Read = append(c.Read, rules)
 		c.Read = append(c.Read, linkedFrom(rules)...)
 	}
+	if cfg.Notice.Template != "" {
+		c.Read = append(c.Read, around(cfg.Notice.Template)...)
+	}
 	if manager := os.Getenv(notifyVariable); manager != "" {
 		c.Sockets = append(c.Sockets, manager)
 	}

@@ -14,7 +14,7 @@ func TestReach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"etc/m.yaml", "elsewhere/linked.yaml", "rules/a.yar", "shared/b.yar", "single/c.yar"} {
+	for _, name := range []string{"etc/m.yaml", "elsewhere/linked.yaml", "rules/a.yar", "shared/b.yar", "single/c.yar", "texts/own.tmpl"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -33,8 +33,9 @@ func TestReach(t *testing.T) {
 	cfg := config.Default()
 	cfg.Quarantine.Dir, cfg.Control.Socket, cfg.Spool.Dir = "/var/q", "/run/m/ctl", "/var/spool/m"
 	cfg.Scan.YARA.Rules = []string{dir + "/current", dir + "/single/c.yar"}
+	cfg.Notice.Template = dir + "/texts/own.tmpl"
 	reach := reachOf(cfg, dir+"/etc/link.yaml")
-	for _, want := range []string{dir + "/etc", dir + "/elsewhere", dir + "/current", dir + "/shared/b.yar", dir + "/single"} {
+	for _, want := range []string{dir + "/etc", dir + "/elsewhere", dir + "/current", dir + "/shared/b.yar", dir + "/single", dir + "/texts"} {
 		if !slices.Contains(reach.Read, want) {
 			t.Errorf("%s is not among %q", want, reach.Read)
 		}

@@ -74,6 +74,7 @@ func (m *mirror) addMail(s *control.Status) {
 	s.Shadow = rooms.cfg.Shadow
 	judged := rooms.judge.Counters()
 	s.Events["messages"] = figures(judged)
+	s.Events["notices"] = figures(rooms.notice.Counters())
 	s.Messages = control.Messages{Clean: judged.Clean, Infected: judged.Infected, Unscannable: judged.Unscannable}
 	for i, relay := range rooms.relays {
 		c := relay.Counters()

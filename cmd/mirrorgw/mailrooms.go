@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/config"
@@ -20,6 +22,7 @@ import (
 type mailRooms struct {
 	cfg    *config.Config
 	engine *yara.Engine
+	notice *notice.Composer
 	judge  *scanner.Judge
 	relays []*pop3.Relay // by index of the rule
 
@@ -59,12 +62,15 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		return nil, err
 	}
 	rooms := &mailRooms{cfg: cfg, engine: engine}
-	newJudge := scanner.NewJudge
+	newJudge, newComposer := scanner.NewJudge, notice.New
 	if before != nil {
-		newJudge = before.judge.Successor
+		newJudge, newComposer = before.judge.Successor, before.notice.Successor
+	}
+	if rooms.notice, err = newComposer(noticeConfig(cfg, m.log)); err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("notice.template: %w", err)} // the one thing that can be wrong with it by now
 	}
 	if rooms.judge, err = newJudge(scanner.JudgeConfig{
-		Scanner: sc, Keeper: m.store, Composer: notice.Composer{}, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Retries: m.retries, Log: m.log,
+		Scanner: sc, Keeper: m.store, Composer: rooms.notice, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Retries: m.retries, Log: m.log,
 	}); err != nil {
 		return nil, err
 	}
@@ -88,6 +94,24 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		rooms.relays = append(rooms.relays, relay)
 	}
 	return rooms, nil
+}
+
+// noticeConfig says how the notices of a configuration are written.
+func noticeConfig(cfg *config.Config, log *slog.Logger) notice.Config {
+	build := buildOf(builtIn().engines)
+	var engines []string
+	for _, e := range build.engines {
+		engines = append(engines, e.detail)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		log.Warn("notices cannot name this host", "error", err)
+	}
+	c := notice.Config{Language: cfg.Notice.Language, Template: cfg.Notice.Template, HostName: host, Version: build.version, Engines: strings.Join(engines, ", "), Log: log}
+	for _, l := range cfg.Notice.Languages {
+		c.ByClient = append(c.ByClient, notice.Choice{Clients: l.Clients, Language: l.Language})
+	}
+	return c
 }
 
 // timedEngine is an engine whose answers are timed.

@@ -173,12 +173,15 @@ func TestCheck(t *testing.T) {
 	dir := t.TempDir()
 	rule := write(t, "rule.yar", "rule a { condition: true }")
 	notFolder := write(t, "file", "")
+	template := write(t, "own.tmpl", "hello\n{{.Subject}\n")
 	for _, c := range []struct{ name, file, want string }{
 		{"valid", valid(dir), ""},
-		{"two errors", valid(dir) + "log: {level: loud}\nnope: 1\n", "FILE:5:14: log.level: loud is not one of debug, info, warn, error\nFILE:6:1: unknown key nope; known here: addresses, control, device, intercept, limits, log, metrics, quarantine, ra, routers, routes, scan, shadow, spool\n"},
+		{"two errors", valid(dir) + "log: {level: loud}\nnope: 1\n", "FILE:5:14: log.level: loud is not one of debug, info, warn, error\nFILE:6:1: unknown key nope; known here: addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool\n"},
 		{"not landed", valid(dir) + "intercept: [{protocol: imap}]\n", "FILE:5:24: imap is not in this version\n"},
 		{"rule file there", valid(dir) + "scan: {yara: {rules: [" + rule + "]}}\n", ""},
 		{"rule file not there", valid(dir) + "scan: {yara: {rules: [" + rule + ", /nope.yar]}}\n", "FILE:5:" + itoa(len("scan: {yara: {rules: [")+len(rule)+3) + ": scan.yara.rules[1]: /nope.yar: no such file or directory\n"},
+		{"template not there", valid(dir) + "notice: {template: /nope.tmpl}\n", "FILE:5:20: notice.template: /nope.tmpl: no such file or directory\n"},
+		{"template wrong", valid(dir) + "notice: {template: " + template + "}\n", "FILE:5:20: notice.template: " + template + ":2: bad character U+007D '}'\n"},
 		{"spool not there", valid(dir) + "spool: {dir: /nope}\n", "FILE:5:14: spool.dir: /nope: no such folder: create it\n"},
 		{"quarantine in a file", strings.Replace(valid(dir), dir+"/q", notFolder+"/q", 1), "FILE:3:19: quarantine.dir: stat " + notFolder + "/q: not a directory\n"},
 		{"socket in a file", strings.Replace(valid(dir), dir+"/ctl", notFolder+"/ctl", 1), "FILE:4:19: control.socket: " + notFolder + " is not a folder\n"},

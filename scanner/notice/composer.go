@@ -5,9 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"mime"
 	"mime/quotedprintable"
+	"net/netip"
 	"strings"
+	"sync/atomic"
+	"text/template"
 	"time"
 
 	"github.com/emersion/go-message/mail"
@@ -16,8 +20,96 @@ import (
 	"mirrorgw/scanner"
 )
 
-// Composer writes notices. It is a scanner.Composer; the zero value is ready for use.
-type Composer struct{}
+// Config says how notices are written. The zero value is the built-in English text for everybody.
+type Config struct {
+	Language string   // one of Languages; empty: English
+	ByClient []Choice // first match wins
+	Template string   // path of a template in place of the built-in texts; it may define "part" too. Empty: none
+
+	HostName string // of the gateway, with its domain if it has one
+	Version  string // of the gateway
+	Engines  string // and of what it scans with
+
+	Log *slog.Logger
+}
+
+// Choice is the language for some clients.
+type Choice struct {
+	Clients  []netip.Prefix
+	Language string
+}
+
+// Counters of a Composer and its successors.
+type Counters struct {
+	Composed         uint64 // notices written
+	TemplateFailures uint64 // notices for which a template of one's own failed, so that the built-in text was used
+}
+
+// Composer writes notices. It is a scanner.Composer, safe for concurrent use.
+type Composer struct {
+	cfg      Config
+	builtIn  map[string]*template.Template // by language, those that are configured
+	own      *template.Template            // nil: none
+	counters *counters
+}
+
+type counters struct{ composed, failures atomic.Uint64 }
+
+// New returns a composer whose templates have been tried.
+//
+// Errors: a language there is none of; what is wrong with Template, beginning with its path, and the line where there is one.
+func New(cfg Config) (*Composer, error) {
+	if cfg.Language == "" {
+		cfg.Language = English
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Composer{cfg: cfg, builtIn: make(map[string]*template.Template), counters: &counters{}}
+	for _, choice := range append([]Choice{{Language: cfg.Language}}, cfg.ByClient...) {
+		t, err := builtIn(choice.Language)
+		if err != nil {
+			return nil, err
+		}
+		c.builtIn[choice.Language] = t
+	}
+	if cfg.Template == "" {
+		return c, nil
+	}
+	var err error
+	if c.own, err = ownTemplate(cfg.Template); err != nil {
+		return nil, err
+	}
+	for _, t := range []*template.Template{c.own, c.own.Lookup(partTemplate)} {
+		if t == nil {
+			continue
+		}
+		if err := c.try(t); err != nil {
+			if !strings.HasPrefix(err.Error(), cfg.Template) { // an empty or endless text has no line
+				err = fmt.Errorf("%s: %w", cfg.Template, err)
+			}
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Successor returns a composer for another configuration that counts on where c is.
+//
+// Errors: those of New.
+func (c *Composer) Successor(cfg Config) (*Composer, error) {
+	next, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	next.counters = c.counters
+	return next, nil
+}
+
+// Counters returns the counters as they stand.
+func (c *Composer) Counters() Counters {
+	return Counters{Composed: c.counters.composed.Load(), TemplateFailures: c.counters.failures.Load()}
+}
 
 // subjectPrefix begins the subject of every notice.
 const subjectPrefix = "[mirrorgw] "
@@ -26,21 +118,68 @@ const subjectPrefix = "[mirrorgw] "
 const placeholder = "mirrorgw@mirrorgw.invalid"
 
 // Compose returns the notice for a mail kept under id. Errors: none are known; the writers it uses can report some.
-func (Composer) Compose(item scanner.Item, id string) ([]byte, error) {
+func (c *Composer) Compose(item scanner.Item, id string) ([]byte, error) {
+	text, err := c.text("", item, id, "")
+	if err != nil {
+		return nil, err
+	}
 	h := compose(item, id)
 	h.SetText("X-Mirrorgw-Verdict", verdict(item, id))
 	var b bytes.Buffer
 	if err := textproto.WriteHeader(&b, h.Header.Header); err != nil {
 		return nil, fmt.Errorf("notice header: %w", err)
 	}
-	w := quotedprintable.NewWriter(&b)
-	if _, err := w.Write([]byte(body(item, id))); err != nil {
+	if err := writeQuotedPrintable(&b, text); err != nil {
 		return nil, fmt.Errorf("notice body: %w", err)
 	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("notice body: %w", err)
-	}
+	c.counters.composed.Add(1)
 	return b.Bytes(), nil
+}
+
+// text returns the text that a template, "" for the one of a whole notice, makes of a mail in the language of its client.
+func (c *Composer) text(name string, item scanner.Item, id, partName string) (string, error) {
+	language := c.language(item.Origin.Client.Addr())
+	f := c.fields(item, id, language)
+	f.PartName = partName
+	if own := named(c.own, name); own != nil {
+		text, err := execute(own, f)
+		if err == nil {
+			return text, nil
+		}
+		c.counters.failures.Add(1)
+		c.cfg.Log.Warn("the notice's template failed, the built-in text is used", "id", id, "error", err)
+	}
+	return execute(named(c.builtIn[language], name), f)
+}
+
+// named returns the template of this name that t holds, t itself for "", nil when there is none.
+func named(t *template.Template, name string) *template.Template {
+	if t == nil || name == "" {
+		return t
+	}
+	return t.Lookup(name)
+}
+
+// language returns the language for a client.
+func (c *Composer) language(client netip.Addr) string {
+	client = client.Unmap()
+	for _, choice := range c.cfg.ByClient {
+		for _, p := range choice.Clients {
+			if p.Contains(client) {
+				return choice.Language
+			}
+		}
+	}
+	return c.cfg.Language
+}
+
+// writeQuotedPrintable writes text, whose lines end in CRLF, in quoted-printable (RFC 2045 section 6.7).
+func writeQuotedPrintable(b *bytes.Buffer, text string) error {
+	w := quotedprintable.NewWriter(b)
+	if _, err := w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return w.Close()
 }
 
 // compose returns the header of the notice. Fields are written in the reverse of the order they are set in.

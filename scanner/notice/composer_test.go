@@ -32,7 +32,12 @@ func newItem(header string) scanner.Item {
 
 func composeText(t testing.TB, item scanner.Item) string {
 	t.Helper()
-	text, err := Composer{}.Compose(item, testID)
+	return composeTextWith(t, newComposer(t, Config{}), item)
+}
+
+func composeTextWith(t testing.TB, c *Composer, item scanner.Item) string {
+	t.Helper()
+	text, err := c.Compose(item, testID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +59,8 @@ func read(t testing.TB, text string) (mail.Header, string) {
 }
 
 func TestNotice(t *testing.T) {
-	item := newItem("From: =?utf-8?q?J=C3=B6rg?= <joerg@example.org>\r\nTo: Ann <ann@example.net>, bob@example.net\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nDate: Sat, 21 Nov 2026 09:00:00 +0100\r\nMessage-ID: <one@example.org>\r\nX-Mirrorgw-Verdict: clean\r\n\r\n")
+	item := newItem("From: =?utf-8?q?J=C3=B6rg?= <joerg@example.org>\r\nTo: Ann <ann@example.net>, bob@example.net\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nDate: Sat, 21 Nov 2026 09:00:00 +0100\r\nMessage-ID: <one@example.org>\r\nX-Mirrorgw-Verdict: clean\r\n" +
+		"DKIM-Signature: v=1\r\nARC-Seal: i=1\r\nAuthentication-Results: x; dkim=pass\r\nContent-Type: text/html\r\nContent-Language: de\r\nBcc: secret@example.org\r\n\r\n")
 	text := composeText(t, item)
 	h, body := read(t, text)
 	decoder := mime.WordDecoder{}
@@ -82,13 +88,16 @@ func TestNotice(t *testing.T) {
 	if to, err := h.AddressList("To"); err != nil || len(to) != 2 {
 		t.Errorf("To %v, %v", to, err)
 	}
-	for _, want := range []string{"EICAR_Test_File (yara, in part 2)", "Jörg <joerg@example.org>", "Grüße", "Sat, 21 Nov 2026 09:00 +0100", "Sat, 21 Nov 2026 10:00:00", "198.51.100.7", testID, "What to do now", "4711"} {
+	for _, want := range []string{"EICAR_Test_File (yara, part 2)", "Jörg <joerg@example.org>", "Grüße", "2026-11-21 09:00:00 +0100", "2026-11-21 10:00:00 +0000", "198.51.100.7", testID, "What to do now", "4711 octets", "mirrorgw quarantine release " + testID} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in\n%s", want, body)
 		}
 	}
 	if n := strings.Count(body, "Finding:"); n != 1 {
 		t.Errorf("%d findings in\n%s", n, body)
+	}
+	if len(h) != 11 {
+		t.Errorf("fields of the original are left: %v", h)
 	}
 	checkForm(t, text)
 }
@@ -116,14 +125,14 @@ func checkForm(t testing.TB, text string) {
 
 func TestReasons(t *testing.T) {
 	for cause, want := range map[scanner.Cause]string{
-		scanner.CauseEncrypted: "encrypted", scanner.CauseOversize: "too large", scanner.CausePartial: "one piece", scanner.CauseMalformed: "put together",
+		scanner.CauseEncrypted: "is encrypted", scanner.CauseOversize: "too large", scanner.CausePartial: "one piece", scanner.CauseMalformed: "put together",
 		scanner.CauseBudget: "unfolds", scanner.CauseError: "could not be checked",
 	} {
 		item := newItem("From: a@example.org\r\n\r\n")
 		item.Cause, item.Verdict = cause, scanner.Verdict{Cause: cause, Detail: "the limit is 4\x1b"}
 		text := composeText(t, item)
 		h, body := read(t, text)
-		if !strings.Contains(body, want) || !strings.Contains(body, "Reason:        the limit is 4\r\n") || strings.Contains(body, "harmful. It") {
+		if !strings.Contains(body, want) || !strings.Contains(body, "Reason:         the limit is 4\r\n") || strings.Contains(body, "something harmful") {
 			t.Errorf("%s:\n%s", cause, body)
 		}
 		if got := h.Get("X-Mirrorgw-Verdict"); got != "unscannable; cause="+string(cause)+"; id="+testID {
@@ -176,9 +185,10 @@ func FuzzCompose(f *testing.F) {
 	f.Add([]byte("Subject: " + strings.Repeat("Grüße 日本 ", 3000) + "\r\nFrom: " + strings.Repeat("ä", 5000) + " <a@b>\r\n\r\n"))
 	f.Add([]byte("Subject: " + strings.Repeat("x", 3000) + "\r\nTo: " + strings.Repeat("<"+strings.Repeat("y", 200)+"@example.org>,", 20) + "<z@z>\r\n\r\n"))
 	f.Add([]byte("From: \"a b\\\"\"@c\r\nMessage-ID: <!#$%&'*+/=?^_`{|}~@[::1]>\r\nDate: 31 Dec 9999 23:59:59 -2359\r\n\r\n"))
+	c := newComposer(f, Config{})
 	f.Fuzz(func(t *testing.T, header []byte) {
 		item := newItem(string(header))
-		text := composeText(t, item)
+		text := composeTextWith(t, c, item)
 		checkForm(t, text)
 		h, body := read(t, text)
 		for name, values := range h {

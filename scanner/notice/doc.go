@@ -3,6 +3,8 @@
 // # What it holds
 //
 //   - Composer: one notice, complete: header and body, CRLF line ends, lines of at most 998 octets.
+//   - languages: the built-in texts, a template of package text/template for each language.
+//   - Fields: what those, and a template of one's own, can say of a mail.
 //
 // It reads no mail: all it knows of the original is a scanner.Summary, whose texts are bounded, printable and decoded, and
 // which it encodes anew. Nothing of the original is copied as it stands, so neither its line ends, its encodings nor its
@@ -16,5 +18,9 @@
 //   - 2026: Message-ID is derived from the original's and the quarantine id, and differs from both: a client that
 //     suppresses duplicates must not hide the original once it is released.
 //   - 2026: one text/plain part in quoted-printable: every client and every server shows it, and no line is long.
-//   - 2026: English only. Languages and texts of one's own are to come with the notice's configuration.
+//   - 2026: a template makes the text alone. What stands in the header is not for the admin to get wrong, and the subject's prefix is
+//     promised to users.
+//   - 2026: a template of one's own is executed for a mail of every kind, full and empty, before it is used; should it fail for a real
+//     one all the same, the built-in text takes its place, counted and logged: a notice is no reason to withhold a mailbox.
+//   - 2026: the built-in texts are whole files, not one layout with words for it: who translates one sees what the reader will.
 package notice

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mirrorgw/scanner"
+	"mirrorgw/scanner/notice"
 )
 
 // DefaultPath is where the configuration is looked for when nothing else is said.
@@ -23,6 +24,7 @@ type Config struct {
 	Spool      scanner.Spool
 	Shadow     bool // judge and log, change nothing
 	Scan       Scan
+	Notice     Notice
 	Quarantine Quarantine
 	Control    Control
 	Metrics    Metrics
@@ -181,6 +183,7 @@ func Default() *Config {
 			Policy: scanner.DefaultPolicy(),
 			Cache:  10_000,
 		},
+		Notice:     Notice{Language: notice.English},
 		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine"},
 		Control:    Control{Socket: "/run/mirrorgw/control.sock"},
 		Metrics:    Metrics{Listen: netip.MustParseAddrPort("127.0.0.1:9110")},

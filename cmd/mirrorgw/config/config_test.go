@@ -64,6 +64,7 @@ scan:
   limits: {message: 1MiB, expanded: 2MiB, depth: 3, parts: 4, time: 1d}
   policy: {infected: tag, encrypted: replace, oversize: retry, partial: deliver, malformed: replace, budget: retry, error: tag}
   cache: 17
+notice: {language: de, languages: [{clients: [192.168.1.0/25, "fd00:1::/64"], language: pl}, {clients: [192.168.1.200], language: fr}], template: /etc/mirrorgw/notice.tmpl}
 quarantine: {dir: /srv/quarantine}
 control: {socket: /tmp/ctl}
 metrics: {listen: "[::1]:9999"}
@@ -107,6 +108,11 @@ func TestEveryKeyIsRead(t *testing.T) {
 			},
 			Cache: 17,
 		},
+		Notice: Notice{
+			Language:  "de",
+			Languages: []NoticeLanguage{{prefixes("192.168.1.0/25", "fd00:1::/64"), "pl"}, {prefixes("192.168.1.200/32"), "fr"}},
+			Template:  "/etc/mirrorgw/notice.tmpl",
+		},
 		Quarantine: Quarantine{Dir: "/srv/quarantine"},
 		Control:    Control{Socket: "/tmp/ctl"},
 		Metrics:    Metrics{Listen: netip.MustParseAddrPort("[::1]:9999")},
@@ -125,14 +131,14 @@ func TestErrors(t *testing.T) {
 		{"syntax", "log: {level: info", "f:3:1: not valid YAML: did not find expected ',' or '}'"},
 		{"tab", "log:\n\tlevel: info", "f:4:1: not valid YAML: found character that cannot start any token (YAML indents with spaces, and here is a tab)"},
 		{"second document", "---\nlog: {}", "f:3:1: a second document begins here: one file holds one configuration, so leave the --- out"},
-		{"a list at the top", "\n- a", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, quarantine, ra, routers, routes, scan, shadow, spool), not a list"},
-		{"text at the top", "\nhello", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, quarantine, ra, routers, routes, scan, shadow, spool), not hello"},
+		{"a list at the top", "\n- a", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool), not a list"},
+		{"text at the top", "\nhello", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool), not hello"},
 		{"list key", "? [a]\n: b", "f:3:3: a key must be a word, not a list"},
 		{"alias", "log: &l {}\ncontrol: *l", "f:4:10: control wants keys of its own (socket), not an alias (write the value itself)"},
 		{"unknown key", "loog: {}", "f:3:1: unknown key loog; did you mean log?"},
 		{"unknown inner key", "device:\n  namee: x", "f:4:3: unknown key device.namee; did you mean name?"},
 		{"unlike any key", "log: {colour: blue}", "f:3:7: unknown key log.colour; known here: format, level"},
-		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, quarantine, ra, routers, routes, scan, shadow, spool`},
+		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool`},
 		{"duplicate key", "log: {level: info}\nlog: {}", "f:4:1: log is written twice, first in line 3"},
 		{"duplicate inner key", "log: {level: info, level: warn}", "f:3:20: log.level is written twice, first in line 3"},
 		{"no value", "device: {name: }", "f:3:16: device.name has no value"},
@@ -251,6 +257,11 @@ func TestErrors(t *testing.T) {
 		{"a policy that cannot be kept", "spool: {max: 200MiB}\nscan: {policy: {oversize: replace}}", "f:4:27: scan.policy.oversize: replace keeps the whole mail, and one above scan.limits.message (256MiB) never fits spool.max (200MiB): raise spool.max, or write deliver, tag or retry"},
 		{"policy word", "scan: {policy: {error: drop}}", "f:3:24: scan.policy.error: drop is not one of deliver, tag, replace, retry"},
 		{"policy cause", "scan: {policy: {infectd: tag}}", "f:3:17: unknown key scan.policy.infectd; did you mean infected?"},
+		{"notice language", "notice: {language: xx}", "f:3:20: notice.language: xx is not one of de, en, es, fr, it, pl, pt, ru"},
+		{"notice template", "notice: {template: n.tmpl}", "f:3:20: notice.template: n.tmpl is not an absolute path: it must begin with /"},
+		{"notice for nobody", "notice: {languages: [{language: de}]}", "f:3:22: notice.languages[0] wants both clients and a language, such as {clients: [192.168.1.0/25], language: de}"},
+		{"notice in nothing", "notice: {languages: [{clients: [10.0.0.0/8]}]}", "f:3:22: notice.languages[0] wants both clients and a language, such as {clients: [192.168.1.0/25], language: de}"},
+		{"notice client", "notice: {languages: [{clients: [x], language: de}]}", "f:3:33: notice.languages[0].clients[0]: x is not an address with a network length, such as 192.168.1.2/24 or fd00:1::2/64"},
 		{"keep", "quarantine: {keep: 30d}", "f:3:14: quarantine.keep is not in this version"},
 		{"quarantine max", "quarantine: {max: 2GiB}", "f:3:14: quarantine.max is not in this version"},
 		{"metrics by name", "metrics: {listen: 'localhost:9110'}", "f:3:19: metrics.listen: localhost:9110 is not an address and a port: write one such as 127.0.0.1:9110 or [::1]:9110, or \"\" for none"},

@@ -78,6 +78,12 @@ func Write(w io.Writer, c *Config) error {
 		line("    %s: %s  # %s: %s", cause.cause, action, cause.meaning, meaningOf(cause.cause, action))
 	}
 	line("  cache: %d  # verdicts remembered by a mail's content; 0: none", c.Scan.Cache)
+	line("notice:")
+	line("  language: %s  # of what clients get in place of a mail", quote(c.Notice.Language))
+	line("  languages: %s", flow(c.Notice.Languages, func(l NoticeLanguage) string {
+		return "{clients: " + prefixList(l.Clients) + ", language: " + quote(l.Language) + "}"
+	}))
+	line("  template: %s%s", quote(c.Notice.Template), ifEmpty([]byte(c.Notice.Template), "  # the built-in texts"))
 	line("quarantine:")
 	line("  dir: %s", quote(c.Quarantine.Dir))
 	line("control:")

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/testnet"
+)
+
+// serveOneMail answers every command of every session on the lab's mail server with +OK, and RETR with mail, whose lines end
+// in CRLF.
+func serveOneMail(t *testing.T, lab *testnet.Lab, mail string) netip.AddrPort {
+	t.Helper()
+	server := netip.AddrPortFrom(testnet.MailIPv4, 110)
+	l, err := lab.Internet.Listen(t.Context(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() { // ends when l is closed
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { // ends with its session
+				defer c.Close()
+				in := bufio.NewScanner(c)
+				for answer := "+OK ready\r\n"; ; {
+					if _, err := io.WriteString(c, answer); err != nil || !in.Scan() {
+						return
+					}
+					answer = "+OK done\r\n"
+					if strings.HasPrefix(in.Text(), "RETR") {
+						answer = "+OK mail follows\r\n" + mail + ".\r\n"
+					}
+				}
+			}()
+		}
+	}()
+	return server
+}
+
+// retrieve returns the reply to RETR 1 in a session of its own, without the last line of one that is a mail.
+func retrieve(t *testing.T, lab *testnet.Lab, server netip.AddrPort) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, err := lab.Client.Dial(ctx, "tcp", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	in := bufio.NewReader(c)
+	if _, err := in.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, "RETR 1\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	var reply strings.Builder
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line == ".\r\n" {
+			return reply.String()
+		}
+		reply.WriteString(line)
+		if strings.HasPrefix(reply.String(), "-ERR") {
+			return line
+		}
+	}
+}
+
+func rewrite(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPolicyByReload takes one running gateway through the actions, the languages of notices, a template and shadow mode.
+func TestPolicyByReload(t *testing.T) {
+	lab := testnet.NewLab(t)
+	rules, _ := rulesIn(t, "marked")
+	template := write(t, "own.tmpl", "Own words about {{.Subject}}, {{.Cause}}\n")
+	base := lab.GatewayConfig()
+	with := func(scan, more string) string {
+		return base + "scan: {yara: {rules: [" + rules + "]}" + scan + "}\n" + more
+	}
+	// The template is in reach from the start, as one that is added later need not be.
+	g := startGateway(t, lab, with("", "notice: {template: "+template+"}\n"))
+	const mail = "From: a@example.org\r\nSubject: x\r\n\r\nmarked mail\r\n"
+	server := serveOneMail(t, lab, mail)
+	const original = "+OK mail follows\r\n" + mail
+	for _, step := range []struct {
+		name, scan, more string
+		want, not        string
+	}{
+		{"template", "", "notice: {template: " + template + "}\n", "Own words about x, infected\r\n", "marked"},
+		{"built-in text", "", "", "A message to you was stopped", "marked"},
+		{"language", "", "notice: {language: ru, languages: [{clients: [192.168.1.0/24], language: es}]}\n", "Se ha detenido un mensaje", "marked"},
+		{"deliver", ", policy: {infected: deliver}", "", original, "irrorgw"},
+		{"tag", ", policy: {infected: tag}", "", "+OK message follows\r\nX-Mirrorgw-Verdict: infected; finding=yara:Own\r\n" + mail, "notice"},
+		{"retry", ", policy: {infected: retry}", "", "-ERR ", "+OK"},
+		{"shadow", ", policy: {infected: replace}", "shadow: true\n", original, "irrorgw"},
+		{"cached", ", cache: 10", "shadow: true\n", original, "irrorgw"},
+		{"no longer shadow", "", "", "Subject: [mirrorgw] x\r\n", "marked"},
+	} {
+		rewrite(t, g.Config, with(step.scan, step.more))
+		if code, _, stderr := call(t, rooms{}, "reload", "-c", g.Config); code != exitDone {
+			t.Fatalf("%s: exit %d: %s", step.name, code, stderr)
+		}
+		for range 2 {
+			got := retrieve(t, lab, server)
+			if !strings.Contains(got, step.want) || strings.Contains(got, step.not) || step.want == original && got != original {
+				t.Errorf("%s: got %q", step.name, got)
+			}
+		}
+		s, err := control.Fetch(t.Context(), lab.ControlSocket())
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := shell(t, lab.Mirror, "curl -sSf http://127.0.0.1:9110/metrics")
+		_, shown, _ := call(t, rooms{}, "status", "-c", g.Config)
+		shadow := strings.Contains(step.more, "shadow")
+		if s.Shadow != shadow || strings.Contains(page, "\nmirrorgw_shadow 1\n") != shadow || strings.Contains(shown, "shadow      ON: ") != shadow {
+			t.Errorf("%s: shadow %t in %+v\n%s", step.name, shadow, s, shown)
+		}
+	}
+	s, err := control.Fetch(t.Context(), lab.ControlSocket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]uint64{
+		"infected": 18, "replaced": 8, "delivered": 6, "tagged": 2, "retried": 2, "shadow_replaced": 4,
+		"cache_hits": 9, "cache_misses": 9, // each reload forgets
+	}
+	for name, n := range want {
+		if got := s.Events["messages"][name]; got != n {
+			t.Errorf("messages.%s is %d, want %d", name, got, n)
+		}
+	}
+	if s.Quarantine.Count != 8 || s.Events["notices"]["composed"] != 8 || s.Events["notices"]["template_failures"] != 0 {
+		t.Errorf("quarantine %+v, notices %v", s.Quarantine, s.Events["notices"])
+	}
+	log, err := g.Log()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`level=WARN msg="shadow mode: `, "shadow=true would=replace", "cached=true"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("%s is not logged", want)
+		}
+	}
+	// What is wrong with a template keeps what was before.
+	rewrite(t, template, "{{.Nope}}")
+	rewrite(t, g.Config, with("", "notice: {template: "+template+"}\n"))
+	code, _, stderr := call(t, rooms{}, "reload", "-c", g.Config)
+	if code != exitNo || !strings.Contains(stderr, template+":1:2: ") || !strings.Contains(retrieve(t, lab, server), "A message to you was stopped") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
