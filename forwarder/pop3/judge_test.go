@@ -20,6 +20,7 @@ type seen struct {
 	origin   scanner.Origin
 	mail     string
 	complete bool
+	action   scanner.Action
 }
 
 // clerk is a Judge that rules as told, one action per message and the last one from then on, and takes notes.
@@ -40,7 +41,6 @@ func (c *clerk) Judge(ctx context.Context, o scanner.Origin, mail *scanner.Buffe
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.seen = append(c.seen, seen{o, string(content), complete})
 	action := scanner.Deliver
 	if len(c.actions) > 0 {
 		action = c.actions[0]
@@ -48,5 +48,6 @@ func (c *clerk) Judge(ctx context.Context, o scanner.Origin, mail *scanner.Buffe
 			c.actions = c.actions[1:]
 		}
 	}
+	c.seen = append(c.seen, seen{o, string(content), complete, action})
 	return scanner.Ruling{Action: action, Tag: []byte(testTag), Notice: []byte(testNotice)}
 }

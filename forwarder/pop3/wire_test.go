@@ -74,7 +74,8 @@ type party struct {
 
 	mu  sync.Mutex
 	got bytes.Buffer
-	err error // what reading ended with
+	out bytes.Buffer // what it has written, or was writing when the connection ended
+	err error        // what reading ended with
 }
 
 func newParty(c *conn) *party {
@@ -94,6 +95,9 @@ func newParty(c *conn) *party {
 	}()
 	go func() { // ends when writes is closed
 		for b := range p.writes {
+			p.mu.Lock()
+			p.out.Write(b)
+			p.mu.Unlock()
 			c.Write(b) // a connection that has ended shows on the reading side
 		}
 	}()
@@ -105,6 +109,13 @@ func (p *party) received() (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.got.String(), p.err
+}
+
+// said returns what the party has said so far.
+func (p *party) said() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.String()
 }
 
 // close ends the connection and the party's goroutines.

@@ -1,0 +1,127 @@
+package pop3
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// pitfalls names, for each pitfall of the protocol, the transcripts and tests that fail when the relay falls into it: those of this
+// package, or of the packages in the folders before them. P41 and P43 are about engines.
+const pitfalls = `
+P01  multi-line by command and arguments         p01-multiline p01-unknown p12-auth-list FuzzClientCommands
+P02  the end, wherever it is cut                 p02-terminator p07-end-cut FuzzFramer FuzzServerReplyDelivered
+P03  stuffed once                                p03-stuffing p14-unstuffed p26-top-lines p28-drip p33-notice FuzzFramer
+P04  bare LF                                     p04-lf-only p04-lf-body p04-lf-mixed p04-lf-commands p04-cr-dot
+P05  8-bit, NUL, lone CR                         p05-octets p05-commands FuzzParse
+P06  huge lines                                  p06-long-line session-long-status session-long-command TestOneLineOf100MB TestCommandLengths TestStatusLengths
+P07  truncated mail                              p07-truncated p07-end-cut p27-too-large-tag TestServerFailsWithinMessage
+P08  CAPA filtered in its own reply only         p08-capa session-long-capa
+P09  what is dropped of CAPA                     p08-capa p09-capa-pass p12-auth-list
+P10  refused in order                            p10-in-order p10-top FuzzClientCommands
+P11  APOP's greeting                             p11-apop p11-greeting-err
+P12  SASL                                        p12-auth p12-auth-list p38-sasl session-bad-sasl TestSecretsStayOut
+P13  STLS                                        p13-stls-hide p13-stls-pass p13-stls-refused p13-stls-inject-client p13-stls-inject-server
+P14  judged un-stuffed                           p14-unstuffed p02-terminator FuzzFramer
+P15  UTF8 and LANG                               p15-utf8 p08-capa
+P16  response codes                              p16-resp-codes p16-no-codes p16-forgotten
+P17  one queue                                   p17-order TestRepliesLeaveBeforeJudgement TestPipeliningIsBounded
+P18  pipelined without leave                     p18-pipeline p18-dele-quit p39-early-commands
+P19  QUIT                                        p19-quit p19-quit-half-close p19-no-quit session-after-quit TestServerFailsWithinMessage TestClientGoneWithinRetrieval
+P20  RSET, and DELE's reply                      p20-rset p20-dele-refused p31-dele-withheld
+P21  the server's session ends with the client   p21-client-gone p16-resp-codes TestClientGoneEndsJudgement TestClientGoneWithinRetrieval TestClientGoneWithinDelivery
+P22  the server is kept alive                    p22-keep-alive p22-not-before-login p22-server-gone
+P23  the octets in RETR's +OK                    p23-replace p24-sizes p25-tag p28-drip
+P24  LIST and RETR agree                         p24-sizes p28-drip
+P25  nothing is put into clean mail              p24-sizes p25-tag p28-drip p28-wait
+P26  TOP                                         p26-top-zero p26-top-zero-body p26-top-lines p26-top-notice p26-top-first p26-top-tagged p10-top FuzzCutter TestFieldsOnly
+P27  no -ERR once +OK is out                     p27-drip-retry p27-drip-silent p27-too-large p27-too-large-tag p27-too-large-cut p28-replace
+P28  drip whole fields                           p28-drip p28-wait p28-replace FuzzTraceField TestTraceField TestWaitLinesAreBounded
+P29  one budget                                  p29-budget p29-budget-judge TestSlowMessageIsHeardOf scanner TestTookIsTheClientsWait
+P30  UIDL                                        p30-uidl
+P31  DELE of infected mail                       p31-dele p31-dele-withheld
+P32  always something complete                   p32-retry p23-replace scanner TestEscalation
+P33  a notice is a mail                          p33-notice TestNoticeSaysNothingTwice scanner/notice TestNotice FuzzCompose
+P34  a verdict is of a content                   p34-judged-anew
+P35  LAST, LOGIN-DELAY, EXPIRE, XTND             p35-last-xtnd p35-capabilities p08-capa
+P36  dial first                                  stack TestRefusedServerLooksRefused TestSilentServerLooksSilent
+P37  FIN and RST travel                          p37-half-close p37-half-close-retr p37-reset-client p37-reset-server TestOverTCP
+P38  times before and after login                p38-autologout p38-login p38-login-total p38-login-server p38-command p38-sasl TestSlowClients TestNewRefuses TestTimesAreMonotonic
+P39  not POP3                                    p39-server p39-server-short p39-silent p39-client p39-server-pass p39-silent-pass p39-client-pass p39-early-commands TestSilentServers
+P40  a client that takes nothing                 p40-silent p40-slow-message p27-too-large TestStalledClient TestPipeliningIsBounded TestSpoolFails TestSlowMessageIsHeardOf
+P42  the mail alone is judged                    p42-prefix p02-terminator
+`
+
+// A pitfall without a test, or with one that is not there, is one that the relay may fall into.
+func TestEveryPitfallHasItsTest(t *testing.T) {
+	seen := make(map[string]bool)
+	for line := range strings.Lines(strings.TrimSpace(pitfalls)) {
+		fields := strings.Fields(line)
+		tests := 0
+		there := testsIn(t, ".")
+		for _, word := range fields[1:] {
+			switch {
+			case word == "stack" || strings.HasPrefix(word, "scanner"):
+				there = testsIn(t, filepath.Join("../..", word))
+			case named.MatchString(word):
+				tests++
+				if !there[word] {
+					t.Errorf("row %s: there is no %s", fields[0], word)
+				}
+			}
+		}
+		if tests == 0 {
+			t.Errorf("row names no test: %s", line)
+		}
+		seen[fields[0]] = true
+	}
+	for i := 1; i <= 42; i++ {
+		if row := fmt.Sprintf("P%02d", i); !seen[row] && i != 41 {
+			t.Errorf("row %s is missing", row)
+		}
+	}
+	var all []string
+	for line := range strings.Lines(pitfalls) {
+		all = append(all, strings.Fields(line)...)
+	}
+	for name := range testsIn(t, ".") {
+		if strings.HasPrefix(name, "p") && !slices.Contains(all, name) {
+			t.Errorf("no row names %s", name)
+		}
+	}
+}
+
+// named matches the name of a test, a fuzz target or a transcript.
+var named = regexp.MustCompile(`^(Test|Fuzz)\w+$|^(p\d\d|session)-[a-z0-9-]+$`)
+
+// testsIn returns the names of the tests, fuzz targets and transcripts in a folder.
+func testsIn(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no tests in %s: %v", dir, err)
+	}
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(\w+ \*testing\.[TF]\) \{$`)
+	names := make(map[string]bool)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range function.FindAllSubmatch(content, -1) {
+			names[string(match[1])] = true
+		}
+	}
+	transcripts, err := filepath.Glob(filepath.Join(dir, "testdata", "*.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range transcripts {
+		names[strings.TrimSuffix(filepath.Base(path), ".txt")] = true
+	}
+	return names
+}
