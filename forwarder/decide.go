@@ -57,13 +57,13 @@ func (f *Forwarder) decideOwn(p *packet) decision {
 	} else if !f.mayReachUs(p) {
 		return dropped(Martian)
 	}
-	if p.protocol == protoTCP && !p.tcpHolds() {
-		return dropped(Malformed)
-	}
-	if !p.intact() {
-		return dropped(BadChecksum)
-	}
 	switch {
+	case p.protocol == protoTCP && p.fragment:
+		return dropped(TCPFragment)
+	case p.protocol == protoTCP && !p.tcpHolds():
+		return dropped(Malformed)
+	case !p.intact():
+		return dropped(BadChecksum)
 	case p.isError() && p.shrinksTooFar():
 		return dropped(TinyMTU)
 	case p.later: // what it belongs to was looked at in its first fragment
@@ -140,11 +140,16 @@ func (f *Forwarder) decideForward(p *packet) decision {
 	if !fromRouter && f.isAboutIntercepted(p) {
 		return decideError(p)
 	}
-	if p.protocol == protoTCP {
-		if len(p.payload()) < 4 {
+	if p.protocol == protoTCP && !p.later { // a later fragment goes on only behind its first
+		switch {
+		case p.fragment && !p.tcpHolds():
+			return dropped(TCPFragment) // RFC 1858 section 4.2
+		case len(p.payload()) < 4:
 			return dropped(Malformed) // it hides its port
-		}
-		if !fromRouter && f.rules.intercepts(p.from, p.to, p.port()) {
+		case fromRouter || !f.rules.intercepts(p.from, p.to, p.port()):
+		case p.fragment:
+			return dropped(TCPFragment)
+		default:
 			return decideIntercept(p)
 		}
 	}

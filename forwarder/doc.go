@@ -6,7 +6,7 @@
 //  1. A loop, one per device queue, reads a batch of frames (queue.go).
 //  2. parse looks at each once and leaves what it saw in a packet; it cannot fail, a fault is a value (packet.go).
 //  3. decide answers with a decision; it reads tables and changes nothing (decide.go; route.go for the next hop, rule.go and
-//     quote.go for what is intercepted).
+//     quote.go for what is intercepted). Only of a later fragment of TCP the loop decides, by how far its datagram has come.
 //  4. The loop carries it out: two MACs, TTL and header checksum rewritten in the buffer (rewrite.go), or the packet cut into
 //     fragments (fragment.go), or an ICMP error built (icmp.go), or a next hop asked for (neighbour.go), or what was told of
 //     routers noted (advertiser.go), or a counter (counters.go).
@@ -20,7 +20,7 @@
 // # What it does not hold
 //
 // No TCP, no answers to ARP, neighbour solicitations or ping: that is the host's, a netstack behind the Host interface. No
-// device: a Port is handed in. No state about flows that are forwarded.
+// device: a Port is handed in. No state about flows that are forwarded, but for TCP in fragments (tcpfragment.go).
 //
 // # Ownership
 //
@@ -48,8 +48,12 @@
 //     (requirement A18). A request to all, which any answer may satisfy, follows only where unicast went unanswered.
 //   - 2026-11: no ICMP redirect is ever sent, and none reaches the host (deviation from RFC 1812 section 5.2.7.2 and RFC 4861 section
 //     8.2): a client that obeys one bypasses the gateway.
-//   - 2026-11: TCP in fragments is dropped, whole datagrams of it: nothing legitimate sends it, and whoever reassembles differently
-//     than the endpoint has a hole. Reversed by a client that needs it.
+//   - 2026-11: fragments of TCP to an intercepted port or to us are dropped: nothing legitimate sends mail so, and whoever
+//     reassembles differently than the endpoint has a hole. Reversed by a client that needs it.
+//   - 2026-11: fragments of other TCP go on as they came, each exactly where the one before it ended; any other ends its datagram.
+//     One that comes before its first is dropped, not held: senders and routers send them in order, one queue keeps that order,
+//     and what is held for a first fragment that never comes is memory for whoever asks. TCP sends again what is lost. Reversed by
+//     a network that reorders them.
 //   - 2026-11: of several routers the first that answers is used. They are asked every second, and three requests go to the known MAC
 //     alone: one lost frame neither moves the LAN's traffic nor lets a forged answer in. All of them count as outside.
 //   - 2026-11: sources are held against routes as destinations are: a network behind a router may only be heard by its MAC.

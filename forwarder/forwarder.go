@@ -64,6 +64,7 @@ type Forwarder struct {
 	clients    *clients
 	errors     *errorLimit
 	fragments  *fragmentLimit
+	datagrams  *tcpFragments
 	mtu        int
 	tap        Tap // may be nil
 
@@ -128,6 +129,7 @@ func New(c Config) (*Forwarder, error) {
 		clients:    newClients(),
 		errors:     newErrorLimit(),
 		fragments:  newFragmentLimit(),
+		datagrams:  newTCPFragments(),
 		mtu:        c.MTU,
 		tap:        c.Tap,
 

@@ -77,11 +77,13 @@ func TestFragmentsCarryNoTCP(t *testing.T) {
 	})
 }
 
-// Requirement A12: 100,000 orphan fragments cost nothing, whatever they are of; those that go on do so untouched.
+// Requirement A12: 100,000 orphan fragments cost nothing, whatever they are of, the first of datagrams that nothing follows
+// included.
 func TestOrphanFragmentsCostNothing(t *testing.T) {
 	g := newGateway(t, testConfig())
 	g.port.mute, g.host.mute = true, true
 	tcp := piece(t, make([]byte, 1480), false, true, 0, 0, 1480)
+	first := piece(t, segmentTo(t, false, 80, 1460), false, true, 0, 0, 1480)
 	datagram := edit(udp(t, clientMAC, client4, server4), func(ip []byte) { ip[6] = moreFragments >> 8 })
 	var m runtime.MemStats
 	runtime.GC()
@@ -89,14 +91,17 @@ func TestOrphanFragmentsCostNothing(t *testing.T) {
 	before := m.HeapAlloc
 	for i := range 100_000 {
 		number := func(ip []byte) { binary.BigEndian.PutUint16(ip[4:], uint16(i)) }
-		g.handle(edit(tcp, number), edit(datagram, number))
+		g.handle(edit(tcp, number), edit(datagram, number), edit(first, func(ip []byte) {
+			number(ip)
+			ip[15] = byte(3 + i%200) // the client's last octet
+		}))
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	if m.HeapAlloc > before+1<<20 {
 		t.Errorf("the heap grew by %d octets", m.HeapAlloc-before)
 	}
-	if c := g.Counters(); c.Dropped[TCPFragment] != 100_000 || c.Forwarded != 100_000 {
+	if c := g.Counters(); c.Dropped[TCPFragment] != 100_000 || c.Forwarded != 200_000 {
 		t.Errorf("counted %+v", c)
 	}
 	runtime.KeepAlive(g)

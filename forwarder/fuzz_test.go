@@ -15,6 +15,7 @@ func seeds(t testing.TB) [][]byte {
 	list = append(list,
 		chain(t, protoTCP, []byte{protoHop, 0, 1, 4, 0, 0, 0, 0}, []byte{protoDest, 0, 1, 4, 0, 0, 0, 0}),
 		chain(t, protoUDP, []byte{protoFrag, 0, 0, 8, 0, 0, 0, 1}),
+		piece(t, segmentTo(t, false, 80, 2000), false, true, 0, 0, 800), piece(t, segmentTo(t, true, 80, 2000), true, false, 800, 800, 2020),
 		big(t, nil, 0, 3000), stream(t, client4, server4, 2000), stream(t, client6, server6, 2000),
 		append([]byte{needsChecksum, gsoTCPv4, 54, 0, 0xb4, 0x05, 34, 0, 16, 0}, syn(t, clientMAC, client4, server4, 80)[virtioLen:]...),
 	)

@@ -71,6 +71,7 @@ type packet struct {
 	l4       int   // where the upper layer begins in raw; len(raw) when this fragment does not hold its beginning
 	fragment bool  // one of several, or an atomic fragment (RFC 6946)
 	later    bool  // a fragment other than the first
+	part     part  // of a fragment: where it lies
 }
 
 // parse looks at a frame. It cannot fail: whatever is wrong is p.fault, and the unknown is a value.
@@ -121,13 +122,10 @@ func (p *packet) parseIPv4() Reason {
 	p.to = netip.AddrFrom4([4]byte(b[16:]))
 	p.ttl, p.protocol = b[8], b[9]
 	p.l4 = l3 + header
-	if word := binary.BigEndian.Uint16(b[6:]); word&0x3fff != 0 { // more fragments, or an offset
-		p.fragment = true
-		if p.later = word&0x1fff != 0; p.later {
+	if binary.BigEndian.Uint16(b[6:])&(moreFragments|offsetMask) != 0 {
+		p.fragment, p.part = true, part4(b, total-header)
+		if p.later = p.part.at != 0; p.later {
 			p.l4 = len(p.raw)
-		}
-		if p.protocol == protoTCP {
-			return TCPFragment
 		}
 	}
 	return optionsFault(b[ipv4Len:header])
@@ -186,9 +184,6 @@ func (p *packet) walk() Reason {
 		switch p.protocol {
 		default:
 			p.l4 = at
-			if p.fragment && p.protocol == protoTCP {
-				return TCPFragment
-			}
 			if p.later {
 				p.l4 = len(p.raw)
 			}
@@ -205,9 +200,9 @@ func (p *packet) walk() Reason {
 			if p.fragment || len(p.raw) < at+8 {
 				return HeaderChain
 			}
-			p.fragment = true
-			p.later = binary.BigEndian.Uint16(p.raw[at+2:])&0xfff8 != 0
 			size = 8
+			p.fragment, p.part = true, part6(p.raw[at:], len(p.raw)-at-size)
+			p.later = p.part.at != 0
 		}
 		if at+size > len(p.raw) {
 			return HeaderChain

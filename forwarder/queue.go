@@ -134,6 +134,9 @@ func (q *queue) decideFrom(i, n int) (next int) {
 // carryOut does what was decided about the packet at hand.
 func (q *queue) carryOut(d decision) {
 	p := &q.packet
+	if p.fragment && p.protocol == protoTCP && d.fate != drop && !q.f.datagrams.passes(p, q.now) {
+		d = dropped(TCPFragment)
+	}
 	switch d.fate {
 	case forward:
 		p.rewrite(d.mac, q.f.network.mac)
@@ -179,6 +182,8 @@ func (q *queue) carryOut(d decision) {
 		if d.station.IsValid() {
 			q.f.neighbours.want(d.station, q.now)
 		}
+	case TCPFragment:
+		q.f.datagrams.forget(p, q.now)
 	case Martian:
 		q.f.noteClaim(p, d, q.now)
 	case Redirect:

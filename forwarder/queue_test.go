@@ -95,7 +95,12 @@ func TestBatch(t *testing.T) {
 
 // Nothing on the way of a frame allocates.
 func TestNoAllocation(t *testing.T) {
-	for _, r := range append(kinds(t), ok("forward in fragments", big(t, nil, 0, 3000), forward)) {
+	web := segmentTo(t, false, 80, 3000)
+	for _, r := range append(
+		kinds(t), ok("forward in fragments", big(t, nil, 0, 3000), forward),
+		ok("first fragment of TCP", piece(t, web, false, true, 0, 0, 1400), forward),
+		bad("later fragment of TCP", piece(t, web, false, true, 1400, 1400, 2800), TCPFragment),
+	) {
 		t.Run(r.name, func(t *testing.T) {
 			g := newGateway(t, testConfig())
 			learn(t, g, station4, stationMAC)

@@ -29,7 +29,7 @@ const (
 	Spoofed                       // a LAN source from the router, or a foreign source from the LAN (RFC 2827)
 	PingPong                      // would go back to where it came from
 	SourceRoute                   // IPv4 LSRR or SSRR, IPv6 type 0 routing header
-	TCPFragment                   // its port, and so its fate, cannot be known
+	TCPFragment                   // of an intercepted flow, for the host, or not known to follow on its first
 	HeaderChain                   // IPv6 extension headers that could hide a TCP port
 	Redirect                      // ICMP redirect for the host
 	TinyMTU                       // ICMP that asks the host for packets below 552 octets, below 1,280 in IPv6

@@ -23,8 +23,8 @@ A7   frames for us alone                      forwarder TestLink TestBatch cmd/m
 A8   no ping-pong                             forwarder TestDirections TestTwoRoutersAreOneOutside cmd/mirrorgw TestRouterA8PingPong
 A9   no redirect, sent or obeyed              forwarder TestDirections TestOwn cmd/mirrorgw TestRouterA9Redirects
 A10  no source: client                        cmd/mirrorgw/config TestErrors
-A11  fragments pass untouched                 forwarder TestFragments TestForwardedFramesAreUntouched cmd/mirrorgw TestRouterA11Fragments
-A12  fragments carry no TCP                   forwarder TestFragmentsCarryNoTCP TestOrphanFragmentsCostNothing TestFragmentsForTheGatewayAreLimited TestHeaderChains cmd/mirrorgw TestRouterA12TCPFragments TestRouterA12OrphanFragments
+A11  fragments pass untouched                 forwarder TestFragments TestTCPFragmentsGoOn TestForwardedFramesAreUntouched cmd/mirrorgw TestRouterA11Fragments
+A12  fragments carry no mail                  forwarder TestFragmentsCarryNoTCP TestTCPFragmentsThatDoNotFollow TestTCPFragmentsLaw TestTCPFragmentsAreBounded TestOrphanFragmentsCostNothing TestFragmentsForTheGatewayAreLimited TestHeaderChains cmd/mirrorgw TestRouterA12TCPFragments TestRouterA12OrphanFragments
 A13  too big                                  forwarder TestTooBig TestFragmentation TestFragmentationOfRandomPackets TestErrorsAboutInterceptedFlows TestErrorsAboutOwnPackets stack TestPathMTUShrinks TestForgedICMPErrorsAreIgnored cmd/mirrorgw TestRouterA13PathMTU
 A14  options and extension headers            forwarder TestIntercept TestHeaderChains cmd/mirrorgw TestRouterA14Options
 A15  header checksum                          forwarder TestLowerTTLChecksumEqualsFullComputation TestForwardedFramesAreUntouched cmd/mirrorgw TestRouterA17Transparency
