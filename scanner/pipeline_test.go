@@ -83,7 +83,7 @@ func TestPipeline(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	store, err := quarantine.Open(dir)
+	store, err := quarantine.Open(dir, quarantine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 	}); err != nil {
 		return nil, err
 	}
-	if m.store, err = quarantine.Open(cfg.Quarantine.Dir); err != nil {
+	if m.store, err = quarantine.Open(cfg.Quarantine.Dir, quarantine.Config{Limits: limitsOf(cfg.Quarantine), Log: log}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -195,6 +195,7 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	examining, stopExamining := context.WithCancel(toTheLast)
 	defer stopExamining()
 	forwarding.Go(func() { m.doctor.Run(examining) }) // ends with examining, as Run returns
+	forwarding.Go(func() { m.store.Run(examining) })  // the same
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -204,6 +204,9 @@ func (m *mirror) Reload(ctx context.Context, next *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := m.store.SetLimits(limitsOf(next.Quarantine)); err != nil {
+		return errors.Join(err, rooms.engine.Close())
+	}
 	m.moveIn(rooms)
 	return nil
 }

@@ -28,7 +28,7 @@ func keep(t *testing.T, mails ...string) kept {
 	t.Helper()
 	dir := t.TempDir()
 	k := kept{dir: filepath.Join(dir, "q"), config: write(t, "m.yaml", valid(dir))}
-	store, err := quarantine.Open(k.dir)
+	store, err := quarantine.Open(k.dir, quarantine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

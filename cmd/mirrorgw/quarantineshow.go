@@ -75,6 +75,7 @@ func writeItem(w io.Writer, item *quarantine.Item) error {
 		{"verdict", item.Verdict},
 		{"cause", item.Cause},
 		{"detail", item.Detail},
+		{"release", string(item.Release)},
 	} {
 		fmt.Fprintf(t, "%s\t%s\n", row[0], scanner.Printable(row[1], maxShown))
 	}

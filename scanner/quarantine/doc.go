@@ -1,11 +1,14 @@
-// Package quarantine keeps mails that were replaced by a notice, durably, and lists, shows, exports and deletes them.
+// Package quarantine keeps mails that were replaced by a notice, durably, and lists, shows, exports, releases, deletes and
+// expires them.
 //
 // # What it holds
 //
-//   - Store: the writing side, one per folder: Keep. It locks the folder and clears what a crash left unfinished.
-//   - Folder: the reading side: List, Get, Export, Delete, Stat. It needs no lock and no running gateway.
+//   - Store: the writing side, one per folder: Keep, Run. It locks the folder, clears what a crash left unfinished, and removes
+//     the oldest items when their time has come or room is needed.
+//   - Folder: the reading side: List, Get, Export, Delete, Stat, and Release, WaitingFor, Consume. It needs no lock and no running
+//     gateway.
 //
-// It does not know why a mail is kept, does not release mails and does not expire them.
+// It does not know why a mail is kept, nor how a released one reaches its reader.
 //
 // # Layout
 //
@@ -16,6 +19,10 @@
 //	    ID/                 an item: 12 hexadecimal digits, random, 0700
 //	        mail.eml        the mail as it arrived, CRLF, not dot-stuffed, 0600
 //	        item.json       what is known of it, 0600
+//	    .waiting/           0700
+//	        MAILBOX.ID      an empty file: the item is released and waits for the next login to its mailbox
+//	    .allowed/           0700
+//	        SHA256          an empty file: a mail with this content is delivered whatever is found in it
 //
 // An item appears with one rename of a folder whose files are complete and synced, and disappears with one rename. Whoever
 // lists meanwhile sees it whole or not at all; a crash leaves an item, or a folder whose name begins with a dot, which the
@@ -29,5 +36,15 @@
 // # Decisions
 //
 //   - 2026: a folder per item, not two files: one rename puts mail and description in place together.
+//   - 2026: a release is two empty files and no list in memory, so that it works whether a gateway runs or not and needs no word
+//     to it. A login costs the reading of one folder that is nearly always empty.
+//   - 2026: a mailbox is the server's address and port and the login name as given, hashed: names of any octets compare
+//     exactly and make no file names. Where the login shows no name there is no mailbox, and a release allows the content only.
+//   - 2026: a fetched item stays until retention removes it, and its content stays allowed for a year: a reader may lose a mail
+//     again, and clients that leave mail on the server fetch it anew. Deleting an item takes its release back.
+//   - 2026: an item's age is that of its file, or of its release where it still waits. Looking for the oldest means one lstat for
+//     each item, at most once per mail that is kept and only when room is short, and once an hour.
+//   - 2026: free space is looked at before each mail. What a mail needs is known by then, so that a full disk is met before it
+//     and not in it; where another program takes the space meanwhile Keep fails as on any error of the disk.
 //   - 2026: the lock is held by the Store only. Readers and deleters work on whole items, so they need none.
 package quarantine

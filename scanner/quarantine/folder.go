@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 )
 
@@ -81,12 +80,7 @@ func (f Folder) List() ([]Item, error) {
 			items = append(items, item)
 		}
 	}
-	slices.SortFunc(items, func(a, b Item) int {
-		if c := a.Time.Compare(b.Time); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
+	slices.SortFunc(items, Item.compare)
 	return items, errors.Join(damaged...)
 }
 
@@ -111,14 +105,25 @@ func (f Folder) Export(id string) (io.ReadCloser, error) {
 	return openFile(root, id, mailName)
 }
 
-// Delete removes an item for good. Errors: ErrNotFound; those of the file system, after which the item is gone from the list
-// all the same if it could be renamed.
+// Delete removes an item for good, and takes its release back: it no longer waits for its reader, and its content is judged
+// anew. Errors: ErrNotFound; those of the file system, after which the item is gone from the list all the same if it could be
+// renamed.
 func (f Folder) Delete(id string) error {
 	root, err := f.openItem(id)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
+	if item, err := read(root, id); err == nil { // a damaged one has no marks that could be found
+		if err := revoke(root, &item); err != nil {
+			return fmt.Errorf("deleting quarantine item %s: %w", id, err)
+		}
+	}
+	return remove(root, id)
+}
+
+// remove removes an item and leaves its marks.
+func remove(root *os.Root, id string) error {
 	gone := gonePrefix + id
 	if err := root.Rename(id, gone); errors.Is(err, fs.ErrNotExist) {
 		return notFound(id)
@@ -182,7 +187,9 @@ func read(root *os.Root, id string) (Item, error) {
 	if err != nil {
 		return Item{}, fmt.Errorf("quarantine item %s: %w", id, err)
 	}
-	return parse(id, text)
+	item, err := parse(id, text)
+	item.Release = releaseOf(root, &item)
+	return item, err
 }
 
 // openFile opens a file of an item; a link in its place is an error.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"mirrorgw/scanner"
@@ -17,7 +18,8 @@ type Item struct {
 	Protocol string            `json:"protocol"` // by which it was fetched
 	Client   string            `json:"client"`   // ADDRESS:PORT of the workstation
 	Server   string            `json:"server"`   // ADDRESS:PORT of the mail server
-	User     string            `json:"user"`     // as the client gave it
+	User     string            `json:"user"`     // as the client gave it, made printable
+	Mailbox  string            `json:"mailbox"`  // Mailbox of server and user as it was given; empty when that is not known
 	From     string            `json:"from"`     // decoded; like Subject and User one printable line
 	Subject  string            `json:"subject"`
 	Size     int64             `json:"size"`   // octets of the mail
@@ -26,6 +28,15 @@ type Item struct {
 	Cause    string            `json:"cause"`
 	Detail   string            `json:"detail,omitempty"`
 	Findings []scanner.Finding `json:"findings"` // never null
+	Release  Release           `json:"release,omitempty"`
+}
+
+// compare orders items by time.
+func (i Item) compare(j Item) int {
+	if c := i.Time.Compare(j.Time); c != 0 {
+		return c
+	}
+	return strings.Compare(i.ID, j.ID)
 }
 
 // maxUser bounds the user name, in runes.
@@ -44,6 +55,7 @@ func describe(id string, i scanner.Item) Item {
 		Client:   i.Origin.Client.String(),
 		Server:   i.Origin.Server.String(),
 		User:     scanner.Printable(i.Origin.User, maxUser),
+		Mailbox:  Mailbox(i.Origin.Server, i.Origin.User),
 		From:     i.Summary.From,
 		Subject:  i.Summary.Subject,
 		Size:     i.Verdict.Size,
@@ -61,6 +73,7 @@ func parse(id string, text []byte) (Item, error) {
 	if err := json.Unmarshal(text, &item); err != nil {
 		return Item{}, fmt.Errorf("quarantine item %s: %w", id, err)
 	}
+	item.Release = "" // is said by marks
 	if item.ID != id {
 		return Item{}, fmt.Errorf("quarantine item %s: its description is of %q", id, item.ID)
 	}
@@ -76,14 +89,20 @@ var (
 
 	// ErrInUse is returned by Open while another Store has the folder.
 	ErrInUse = errors.New("quarantine is in use by another gateway")
+
+	// ErrFull is returned by Keep when there is no room and nothing may be removed to make it.
+	ErrFull = errors.New("quarantine is full and nothing in it is old enough to go")
 )
 
 // idLength is the length of an ID: 48 random bits, short enough to be read out over the telephone.
 const idLength = 12
 
 // isID reports whether s has the form of an ID.
-func isID(s string) bool {
-	if len(s) != idLength {
+func isID(s string) bool { return isHex(s, idLength) }
+
+// isHex reports whether s is length lower-case hexadecimal digits.
+func isHex(s string, length int) bool {
+	if len(s) != length {
 		return false
 	}
 	for _, c := range []byte(s) {

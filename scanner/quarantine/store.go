@@ -10,34 +10,46 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"mirrorgw/scanner"
 )
+
+// Config says for how long and how much a Store keeps. Its zero value is the defaults.
+type Config struct {
+	Limits
+	Log *slog.Logger     // nil: nothing is logged
+	Now func() time.Time // nil: time.Now
+}
 
 // Store is the quarantine a gateway keeps mails in. It is a scanner.Keeper.
 type Store struct {
 	Folder
 	root *os.Root
 	lock *os.File
+	log  *slog.Logger
+	now  func() time.Time
+	room room
 }
 
 // Open creates the quarantine in dir where there is none, locks it, sees to its permissions, and removes what a crash left
 // unfinished.
 //
-// Errors: ErrInUse, wrapped with the folder; those of the file system.
-func Open(dir string) (*Store, error) {
-	s, err := open(dir)
+// Errors: ErrInUse, wrapped with the folder; limits below MinKeep; those of the file system.
+func Open(dir string, cfg Config) (*Store, error) {
+	s, err := open(dir, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("quarantine %s: %w", dir, err)
 	}
 	return s, nil
 }
 
-func open(dir string) (_ *Store, err error) {
+func open(dir string, cfg Config) (_ *Store, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -56,12 +68,21 @@ func open(dir string) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Folder: At(dir), root: root}
+	s := &Store{Folder: At(dir), root: root, log: cfg.Log, now: cfg.Now}
 	defer func() {
 		if err != nil {
 			s.Close()
 		}
 	}()
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if err := s.SetLimits(cfg.Limits); err != nil {
+		return nil, err
+	}
 	if s.lock, err = root.OpenFile(lockName, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600); err != nil {
 		return nil, err
 	}
@@ -70,7 +91,18 @@ func open(dir string) (_ *Store, err error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("locking: %w", err)
 	}
-	return s, s.clear()
+	if err := s.clear(); err != nil {
+		return nil, err
+	}
+	for _, marks := range []string{waitingDir, allowedDir} {
+		if err := root.Mkdir(marks, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		if err := root.Chmod(marks, 0o700); err != nil { // whatever the umask is
+			return nil, err
+		}
+	}
+	return s, syncFolder(root, ".")
 }
 
 // clear removes the items that were being written or deleted when a process ended.
@@ -100,10 +132,14 @@ func (s *Store) Close() error {
 }
 
 // Keep writes mail and its description to the disk and returns the new item's ID when both are durable, the folder's entry
-// included. With an error nothing is listed.
+// included. Where there is no room the oldest items make it, see Limits. With an error nothing is listed.
 //
-// Errors: those of ctx, of mail and of the file system; a mail whose length is not the one described.
+// Errors: ErrFull; those of ctx, of mail and of the file system; a mail whose length is not the one described.
 func (s *Store) Keep(ctx context.Context, item scanner.Item, mail io.Reader) (id string, err error) {
+	if err := s.makeRoom(item.Verdict.Size); err != nil {
+		return "", fmt.Errorf("quarantine %s: %w", s.dir, err)
+	}
+	defer func() { s.leaveRoom(item.Verdict.Size, err == nil) }()
 	id = newID()
 	if err := s.keep(ctx, id, item, mail); err != nil {
 		return "", fmt.Errorf("quarantine %s: %w", s.dir, err)

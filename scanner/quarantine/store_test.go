@@ -43,7 +43,7 @@ func newItem(mail string) scanner.Item {
 
 func openStore(t testing.TB, dir string) *Store {
 	t.Helper()
-	s, err := Open(dir)
+	s, err := Open(dir, Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestKeepAndDelete(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"id":"` + first + `","time":"2026-01-02T02:04:05Z","protocol":"pop3","client":"192.168.1.20:50000","server":"[2001:db8::7]:110",` +
-		`"user":"../../etc/passwd [1m` + strings.Repeat("x", 180) + `…","from":"Jörg \u003ca@example.org\u003e","subject":"\u003cb\u003e\u0026 ä","size":` + fmt.Sprint(len(testMail)) +
+		`"user":"../../etc/passwd [1m` + strings.Repeat("x", 180) + `…","mailbox":"` + testMailbox() + `","from":"Jörg \u003ca@example.org\u003e","subject":"\u003cb\u003e\u0026 ä","size":` + fmt.Sprint(len(testMail)) +
 		`,"sha256":"` + fmt.Sprintf("%x", sha256.Sum256([]byte(testMail))) + `","verdict":"infected","cause":"infected","findings":[{"engine":"yara","rule":"EICAR_Test_File","part":"2"}]}`
 	if got, _ := json.Marshal(item); string(got) != want {
 		t.Errorf("item\n got %s\nwant %s", got, want)
@@ -125,7 +125,7 @@ func TestKeepAndDelete(t *testing.T) {
 	if text, err := io.ReadAll(r); err != nil || string(text) != testMail {
 		t.Errorf("a mail being exported was deleted under the reader: %q, %v", text, err)
 	}
-	if got, want := names(t, dir), []string{".lock", second}; !slices.Equal(got, want) {
+	if got, want := names(t, dir), []string{".allowed", ".lock", ".waiting", second}; !slices.Equal(got, want) {
 		t.Errorf("the folder holds %q, want %q", got, want)
 	}
 	for _, err := range []error{f.Delete(first), func() error { _, err := f.Get(first); return err }(), func() error { _, err := f.Export(first); return err }()} {
@@ -211,7 +211,7 @@ func TestKeepFails(t *testing.T) {
 			if id, err := s.Keep(tt.ctx, newItem(testMail), tt.mail); err == nil || id != "" || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("id %q, error %v", id, err)
 			}
-			if got := names(t, dir); !slices.Equal(got, []string{".lock"}) {
+			if got := names(t, dir); !slices.Equal(got, []string{".allowed", ".lock", ".waiting"}) {
 				t.Errorf("the folder holds %q", got)
 			}
 		})
@@ -227,7 +227,7 @@ func TestKeepFails(t *testing.T) {
 func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	kept := func() string {
-		s, err := Open(dir)
+		s, err := Open(dir, Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +247,7 @@ func TestLeftovers(t *testing.T) {
 		t.Errorf("listed %v, %v", items, err)
 	}
 	s := openStore(t, dir)
-	want := []string{".lock", kept, "README", "stranger"}
+	want := []string{".allowed", ".lock", ".waiting", kept, "README", "stranger"}
 	slices.Sort(want)
 	if got := names(t, dir); !slices.Equal(got, want) {
 		t.Errorf("after a start the folder holds %q, want %q", got, want)
@@ -264,7 +264,7 @@ func TestOpenLocks(t *testing.T) {
 	if err := os.Mkdir(unfinished, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), dir) {
+	if _, err := Open(dir, Config{}); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(unfinished); err != nil {

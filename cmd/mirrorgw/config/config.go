@@ -143,7 +143,9 @@ type Limits struct {
 
 // Quarantine says where replaced mail is kept.
 type Quarantine struct {
-	Dir string
+	Dir  string
+	Keep time.Duration // then it is removed
+	Max  int64         // octets; beyond them the oldest goes
 }
 
 // Control says where a running gateway answers questions.
@@ -184,7 +186,7 @@ func Default() *Config {
 			Cache:  10_000,
 		},
 		Notice:     Notice{Language: notice.English},
-		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine"},
+		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine", Keep: 30 * 24 * time.Hour, Max: 2 << 30},
 		Control:    Control{Socket: "/run/mirrorgw/control.sock"},
 		Metrics:    Metrics{Listen: netip.MustParseAddrPort("127.0.0.1:9110")},
 		Log:        Log{Level: slog.LevelInfo, Format: LogText},

@@ -86,6 +86,8 @@ func Write(w io.Writer, c *Config) error {
 	line("  template: %s%s", quote(c.Notice.Template), ifEmpty([]byte(c.Notice.Template), "  # the built-in texts"))
 	line("quarantine:")
 	line("  dir: %s", quote(c.Quarantine.Dir))
+	line("  keep: %s", formatDuration(c.Quarantine.Keep))
+	line("  max: %s  # then the oldest goes, though never before a day is over", formatSize(c.Quarantine.Max))
 	line("control:")
 	line("  socket: %s", quote(c.Control.Socket))
 	line("metrics:")

@@ -232,9 +232,13 @@ func (v value) rules(to *[]string) {
 
 func (v value) quarantine(q *Quarantine) {
 	v.fields(map[string]func(value){
-		"dir":  func(v value) { v.path(&q.Dir) },
-		"keep": refused,
-		"max":  refused,
+		"dir": func(v value) { v.path(&q.Dir) },
+		"keep": func(v value) {
+			if v.duration(&q.Keep); q.Keep < day {
+				v.fail("%s: nothing is removed before a day is over: write 1d or more", v.name())
+			}
+		},
+		"max": func(v value) { v.size(&q.Max) },
 	})
 }
 
