@@ -13,6 +13,7 @@ type Counters struct {
 	Retried   uint64 // messages answered with -ERR by the gateway, those that did not fit the spool included
 	TopFields uint64 // TOP n 0 replies that held header fields only and left unjudged
 	TopNotice uint64 // TOP replies answered from the notice of a message replaced before
+	Unheld    uint64 // messages that could not be held, and in shadow mode left unjudged
 	Truncated uint64 // messages the server did not finish; their clients got no terminator
 
 	Dripped   uint64 // messages whose first fields left before the verdict, since they took long
@@ -41,6 +42,7 @@ type counters struct {
 
 	delivered, tagged, replaced, retried atomic.Uint64
 	topFields, topNotice, truncated      atomic.Uint64
+	unheld                               atomic.Uint64
 
 	notPOP3Closed, notPOP3Passed atomic.Uint64
 
@@ -64,6 +66,7 @@ func (r *Relay) Counters() Counters {
 		Retried:          c.retried.Load(),
 		TopFields:        c.topFields.Load(),
 		TopNotice:        c.topNotice.Load(),
+		Unheld:           c.unheld.Load(),
 		Truncated:        c.truncated.Load(),
 		Dripped:          c.dripped.Load(),
 		WaitLines:        c.waitLines.Load(),

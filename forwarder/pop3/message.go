@@ -140,6 +140,10 @@ func (s *session) answerMessage(p *pending) error {
 	case !errors.Is(h.failed, scanner.ErrTooLarge):
 		s.cfg.Log.Warn("message not held", "protocol", "pop3", "client", s.origin.Client, "server", s.origin.Server, "error", h.failed)
 		d.stop()
+		if s.cfg.Shadow {
+			s.relay.counters.unheld.Add(1)
+			return s.sendHeld(d, f, status, nil, false)
+		}
 		return s.withhold(p, f, false)
 	}
 	ctx, cancel := context.WithDeadline(s.ctx, until)

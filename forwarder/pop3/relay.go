@@ -50,6 +50,7 @@ type Config struct {
 	NotPOP3 NotPOP3
 	Spool   scanner.Spool
 	Judge   Judge
+	Shadow  bool         // nothing is refused: a message that cannot be held is passed on unjudged
 	Log     *slog.Logger // nil: nothing is logged
 
 	Greeting time.Duration // longest wait for the server to greet; after it, this is not POP3

@@ -46,6 +46,7 @@ import (
 type transcript struct {
 	name  string
 	steps []step
+	judge Judge // nil: one that rules as the transcript says
 }
 
 type step struct {
@@ -284,6 +285,9 @@ func newStage(t *testing.T, tr transcript, mode string) *stage {
 		}
 	}
 	cfg.Judge = judge
+	if tr.judge != nil {
+		cfg.Judge = tr.judge
+	}
 	relay, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
