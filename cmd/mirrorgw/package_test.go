@@ -198,6 +198,7 @@ func TestPackage(t *testing.T) {
 			})
 		}
 	}
+	m.run("rm -f /var/lib/man-db/auto-update") // an index of the manual, which takes its time
 	step("install", func(t *testing.T) {
 		m.run("apt-get install --yes /root/first.deb")
 		m.run("getent passwd mirrorgw && getent group mirrorgw && dpkg --verify mirrorgw")
@@ -309,6 +310,31 @@ func TestPackage(t *testing.T) {
 		m.run("dpkg -i /root/second.deb && rm -r /var/lib/mirrorgw/quarantine/[!.]* && dpkg --purge mirrorgw")
 		m.run("test ! -e /sys/class/net/mirror0")
 		if left := m.run("find /etc /usr /var/lib /run -name '*mirrorgw*'"); left != "" {
+			t.Errorf("left behind: %s", left)
+		}
+	})
+
+	step("make install", func(t *testing.T) {
+		install := func(what string) string {
+			cmd := exec.CommandContext(t.Context(), packageTools+"install.sh", what)
+			cmd.Env = append(os.Environ(), "DESTDIR="+m.path(""), "PREFIX=/usr/local")
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			return string(out)
+		}
+		m.run("touch /root/before")
+		install(program)
+		m.run("systemd-sysusers && systemctl daemon-reload")
+		m.write("/etc/mirrorgw/mirrorgw.yaml", machineConfig)
+		install(program)
+		m.run("systemctl enable --now mirrorgw && mirrorgw status")
+		fetchThrough(t, lab)
+		m.run("systemctl disable --now mirrorgw mirrorgw-device")
+		install("--remove")
+		m.run("systemctl daemon-reload && test ! -e /sys/class/net/mirror0 && systemctl is-system-running")
+		if left := m.run("find /etc /usr/local /run -newer /root/before -type f -name '*mirrorgw*'"); left != "/etc/mirrorgw/mirrorgw.yaml" {
 			t.Errorf("left behind: %s", left)
 		}
 	})
