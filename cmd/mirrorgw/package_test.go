@@ -307,7 +307,9 @@ func TestPackage(t *testing.T) {
 		if said := m.run("dpkg --purge mirrorgw"); !strings.Contains(said, "is kept in /var/lib/mirrorgw/quarantine") {
 			t.Errorf("the mail in quarantine is gone: %s", said)
 		}
-		m.run("dpkg -i /root/second.deb && rm -r /var/lib/mirrorgw/quarantine/[!.]* && dpkg --purge mirrorgw")
+		m.run("mkdir -p /etc/mirrorgw")
+		m.write("/etc/mirrorgw/mirrorgw.yaml", machineConfig) // before the package comes, as the README goes
+		m.run("dpkg -i /root/second.deb </dev/null && mirrorgw check && rm -r /var/lib/mirrorgw/quarantine/[!.]* && dpkg --purge mirrorgw")
 		m.run("test ! -e /sys/class/net/mirror0")
 		if left := m.run("find /etc /usr /var/lib /run -name '*mirrorgw*'"); left != "" {
 			t.Errorf("left behind: %s", left)

@@ -27,6 +27,10 @@ root=$work/root
 DESTDIR=$root PREFIX=/usr ./install.sh "$program"
 strip --strip-unneeded --remove-section=.comment --remove-section=.note "$root/usr/bin/mirrorgw"
 gzip -9n "$root/usr/share/man/man8/mirrorgw.8"
+# postinst copies it where there is none. As a conffile it would have dpkg ask about each one that was written before the
+# package came, and again whenever a word of ours changes.
+install -D -m 644 "$root/etc/mirrorgw/mirrorgw.yaml" "$root/usr/share/mirrorgw/mirrorgw.yaml"
+rm "$root/etc/mirrorgw/mirrorgw.yaml"
 maintainer="${DEBFULLNAME:-the mirrorgw authors} <${DEBEMAIL:-mirrorgw@localhost}>"
 docs=$root/usr/share/doc/mirrorgw
 install -D -m 644 ../../README.md "$docs/README.md"
@@ -55,7 +59,6 @@ Description: mail gateway for a network whose router cannot be touched
  gateway. It passes everything on to the NAT router unchanged, except POP3
  sessions: each mail is judged for malware before the workstation sees it.
 EOF
-echo /etc/mirrorgw/mirrorgw.yaml >"$root/DEBIAN/conffiles"
 for script in postinst prerm postrm; do
 	install -m 755 "$script" "$root/DEBIAN/$script"
 done

@@ -23,12 +23,12 @@ for path in ./usr/bin/mirrorgw ./usr/lib/systemd/system/mirrorgw.service ./usr/l
 	./usr/lib/sysusers.d/mirrorgw.conf ./usr/lib/tmpfiles.d/mirrorgw.conf ./usr/share/man/man8/mirrorgw.8.gz \
 	./usr/share/bash-completion/completions/mirrorgw ./usr/share/zsh/vendor-completions/_mirrorgw \
 	./usr/share/fish/vendor_completions.d/mirrorgw.fish ./usr/share/doc/mirrorgw/copyright ./usr/share/doc/mirrorgw/changelog.gz \
-	./etc/mirrorgw/mirrorgw.yaml; do
+	./usr/share/mirrorgw/mirrorgw.yaml; do
 	holds "$path is in the package, and root's" grep -qE "root/root .* $path\$" "$work/files"
 done
 holds "no file is writable for others" awk '$1 ~ /^.(.{4}w|.{7}w)/ { print; bad = 1 } END { exit bad }' "$work/files"
 dpkg-deb -f "$package" >"$work/control"
-holds "its configuration is a conffile" sh -c 'dpkg-deb --ctrl-tarfile "$1" | tar -xO ./conffiles | grep -qx /etc/mirrorgw/mirrorgw.yaml' sh "$package"
+holds "no configuration is in the way of the user's own" sh -c '! grep /etc/mirrorgw/. "$1" | grep -v /rules/$' sh "$work/files"
 
 dpkg-deb -x "$package" "$work/root"
 program=$work/root/usr/bin/mirrorgw
@@ -37,10 +37,10 @@ if ldd "$program" | grep -q libyara; then
 	holds "it depends on libyara" grep -q '^Depends: .*libyara' "$work/control"
 fi
 holds "the first configuration with addresses is valid" sh -c '
-	sed "s/^#\(addresses\|routers\)/\1/" "$1/etc/mirrorgw/mirrorgw.yaml" >"$2/m.yaml"
+	sed "s/^#\(addresses\|routers\)/\1/" "$1/usr/share/mirrorgw/mirrorgw.yaml" >"$2/m.yaml"
 	echo "quarantine: {dir: $2/q}" >>"$2/m.yaml" && echo "control: {socket: $2/ctl}" >>"$2/m.yaml"
 	"$1/usr/bin/mirrorgw" check -c "$2/m.yaml"' sh "$work/root" "$work"
-holds "the first configuration as it is names what is missing" sh -c '! "$1/usr/bin/mirrorgw" check -c "$1/etc/mirrorgw/mirrorgw.yaml" 2>&1 | grep -v "^.*: \(addresses\|routers\)"' sh "$work/root"
+holds "the first configuration as it is names what is missing" sh -c '! "$1/usr/bin/mirrorgw" check -c "$1/usr/share/mirrorgw/mirrorgw.yaml" 2>&1 | grep -v "^.*: \(addresses\|routers\)"' sh "$work/root"
 holds "the completions are bash" bash -n "$work/root/usr/share/bash-completion/completions/mirrorgw"
 holds "quarantine's subcommands are completed" bash -c '. "$1"; COMP_WORDS=(mirrorgw -c x quarantine l); COMP_CWORD=4; _mirrorgw; [ "${COMPREPLY[*]}" = list ]' bash "$work/root/usr/share/bash-completion/completions/mirrorgw"
 if command -v man >/dev/null; then
