@@ -151,6 +151,7 @@ var rooms = []room{
 	{
 		dir: "scanner",
 		uses: []permit{
+			{path: "mirrorgw/scanner/transfer", why: "undoes transfer encodings; knows nothing of mails"},
 			{path: "github.com/emersion/go-message/...", why: "the normal MIME parse"},
 			{path: system, why: "memory file descriptors and disk space"},
 		},
@@ -159,6 +160,7 @@ var rooms = []room{
 			{path: goleak, why: "what ends has ended"},
 		},
 	},
+	{dir: "scanner/transfer"},
 	{
 		dir: "scanner/yara",
 		uses: []permit{
