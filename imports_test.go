@@ -162,6 +162,14 @@ var rooms = []room{
 	},
 	{dir: "scanner/transfer"},
 	{
+		dir: "scanner/carve",
+		uses: []permit{
+			{path: "mirrorgw/scanner", why: "it is an opener"},
+			{path: "mirrorgw/scanner/transfer", why: "decodes what it has found"},
+		},
+		tests: []permit{{path: "mirrorgw/scanner/carve", why: "tests from outside see the public names only"}},
+	},
+	{
 		dir: "scanner/yara",
 		uses: []permit{
 			{path: "mirrorgw/scanner", why: "it is an engine"},

@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"context"
+	"io"
 	"os"
 )
 
@@ -23,6 +24,8 @@ type Part struct {
 	Name string // file name the part claims, decoded; empty when it claims none. Hostile text: quote it before printing
 	Type string // media type the part claims, lower case, without parameters; empty for the whole mail
 
+	Verbatim bool // its octets stand like this in the part it was found in, so that who has looked at that one has seen them
+
 	content *Buffer
 }
 
@@ -33,6 +36,9 @@ func NewPart(path, name, mediaType string, content *Buffer) *Part {
 
 // Size returns the content's length in octets.
 func (p *Part) Size() int64 { return p.content.Size() }
+
+// Reader returns a reader of the content, borrowed like the part. Several may be in use at once.
+func (p *Part) Reader() *io.SectionReader { return p.content.Reader() }
 
 // Region returns the whole content either as memory or, when file is not nil, as an unlinked file of Size octets whose
 // offset is not used. Both are borrowed: read only, and not after Scan returns.

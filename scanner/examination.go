@@ -52,8 +52,13 @@ func (x *examination) enter(depth int) error {
 	if x.parts++; x.parts > limits.Parts {
 		return x.stop(CauseBudget, fmt.Sprintf("the mail has more than %d parts", limits.Parts))
 	}
-	if depth > limits.Depth {
-		return x.stop(CauseBudget, fmt.Sprintf("the mail is nested more than %d deep", limits.Depth))
+	return x.reach(depth)
+}
+
+// reach says whether anything inside depth containers is looked at. Errors: ErrStopped when not, or time is up.
+func (x *examination) reach(depth int) error {
+	if limit := x.scanner.limits.Depth; depth > limit {
+		return x.stop(CauseBudget, fmt.Sprintf("the mail is nested more than %d deep", limit))
 	}
 	return x.inTime()
 }

@@ -27,6 +27,9 @@ type Contents interface {
 	// Errors: ErrStopped, which Open returns as it is; content's own.
 	Member(name, mediaType string, content io.Reader) error
 
+	// Excerpt is Member for n octets of the part itself, from at on.
+	Excerpt(at, n int64) error
+
 	// Note records what keeps the part from being clean, for example that a member is encrypted. detail is for a person.
 	Note(cause Cause, detail string)
 }
@@ -45,11 +48,20 @@ type contents struct {
 
 // Member implements Contents.
 func (c *contents) Member(name, mediaType string, content io.Reader) error {
+	return c.take(&Part{Name: Printable(name, maxName), Type: mediaType}, content)
+}
+
+// Excerpt implements Contents.
+func (c *contents) Excerpt(at, n int64) error {
+	return c.take(&Part{Verbatim: true}, io.NewSectionReader(c.part.Reader(), at, n))
+}
+
+// take reads content, and has it judged and opened as part.
+func (c *contents) take(part *Part, content io.Reader) error {
 	x := c.exam
-	if err := x.enter(c.depth + 1); err != nil {
+	if err := x.reach(c.depth + 1); err != nil {
 		return err
 	}
-	c.taken++
 	b := x.newBuffer()
 	defer b.Close()
 	source := &timedReader{exam: x, r: content}
@@ -60,8 +72,19 @@ func (c *contents) Member(name, mediaType string, content io.Reader) error {
 	default:
 		return x.spoolError(err)
 	}
-	part := NewPart(c.part.Path+"/"+strconv.Itoa(c.taken), Printable(name, maxName), mediaType, b)
-	if jerr := x.judge(part, c.depth+1); jerr != nil {
+	sum, derr := x.digest(b)
+	if derr != nil {
+		return x.stop(CauseError, derr.Error())
+	}
+	if _, known := x.seen[sum]; known { // another reading of the same octets is no part more
+		return err
+	}
+	if err := x.enter(c.depth + 1); err != nil {
+		return err
+	}
+	c.taken++
+	part.Path, part.content = c.part.Path+"/"+strconv.Itoa(c.taken), b
+	if jerr := x.judgeContent(part, sum, c.depth+1); jerr != nil {
 		return jerr
 	}
 	return err

@@ -148,7 +148,9 @@ func (w *walk) leaf(e entity, typ string, params map[string]string, h header, en
 	if enc == base64Encoding && encoded > 0 && content.Size() == 0 {
 		w.exam.note(CauseMalformed, "part "+e.leaf()+" says it is base64 and decodes to nothing")
 	}
-	if err := w.exam.judge(NewPart(e.leaf(), fileName(h, params), typ, content), e.depth); err != nil {
+	part := NewPart(e.leaf(), fileName(h, params), typ, content)
+	part.Verbatim = enc == identity
+	if err := w.exam.judge(part, e.depth); err != nil {
 		return mark{}, err
 	}
 	switch typ {

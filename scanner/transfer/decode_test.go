@@ -101,7 +101,7 @@ func TestDecode(t *testing.T) {
 func TestReaderReturnsTheTextsError(t *testing.T) {
 	text := io.MultiReader(strings.NewReader("aGVsbG8="), iotest.ErrReader(iotest.ErrTimeout))
 	got, err := io.ReadAll(NewReader(text, b64(Base64{})))
-	if string(got) != "hello" || err != iotest.ErrTimeout { //nolint:errorlint // as it came
+	if string(got) != "hello" || err != iotest.ErrTimeout {
 		t.Errorf("got %q, %v", got, err)
 	}
 }

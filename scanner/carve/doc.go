@@ -1,0 +1,25 @@
+// Package carve takes a mail apart without believing its structure. Mail clients disagree about where a part begins, where its
+// header ends and how it is encoded, and a mail can be made so that each sees another one (draft-chen-email-mime-ambiguity-defense).
+// So this room asks only where a part could begin, and decodes from there in every way a client might.
+//
+// # What it holds
+//
+// Carver is a scanner.Opener. It passes twice over a content:
+//
+//   - search.go reads it line by line, at LF, CR and CRLF alike, and notes the starts: places where some client may see the first
+//     octet of a body. A line that begins with two hyphens may be a boundary of something and ends what runs up to it.
+//   - readings.go decodes from each start to its end, in those of the readings (raw, base64 in four ways, quoted-printable in three,
+//     uuencode, yEnc, BinHex) that what stands there allows, and hands each result to the scanner, which judges what it has not seen.
+//
+// # Bounds
+//
+// Both passes hold one line's beginning and one start's decoder at a time. All decoding of one content together stays within
+// maxWork times its length. Starts are tried in the order of their strength: a strong one stands where a header ends or a boundary
+// is, a weak one behind any other blank line, and only where what follows looks encoded. A content whose strong starts need more is
+// over the budget, and so never clean; weak ones are given up silently, since ordinary text is full of them.
+//
+// # Decisions
+//
+//   - 2026: what no client would decode costs nothing: base64 is tried where the text ahead says so or looks like it, quoted-printable
+//     where there is an equals sign, the raw text where it is not base64, whose octets the engines have seen in the whole mail.
+package carve
