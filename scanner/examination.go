@@ -28,6 +28,7 @@ type examination struct {
 	parts    int
 	expanded int64
 	ticks    int
+	scratch  []byte
 }
 
 // note records that something keeps the mail from being clean.

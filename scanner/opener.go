@@ -38,6 +38,9 @@ type Contents interface {
 // recorded.
 var ErrStopped = errors.New("scanner: examination stopped")
 
+// scratchSize is the length of the buffer through which contents are read. It is free again before a content is opened in its turn.
+const scratchSize = 16 << 10
+
 // contents is the Contents of one part.
 type contents struct {
 	exam  *examination
@@ -65,7 +68,10 @@ func (c *contents) take(part *Part, content io.Reader) error {
 	b := x.newBuffer()
 	defer b.Close()
 	source := &timedReader{exam: x, r: content}
-	_, err := io.Copy(b, source)
+	if x.scratch == nil {
+		x.scratch = make([]byte, scratchSize)
+	}
+	_, err := io.CopyBuffer(b, source, x.scratch)
 	x.expanded += b.Size()
 	switch {
 	case err == nil, source.failed != nil && err == source.failed: //nolint:errorlint // content's own error, not the buffer's

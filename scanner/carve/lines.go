@@ -25,8 +25,8 @@ type lineReader struct {
 	text []byte
 }
 
-func newLineReader(content io.Reader) *lineReader {
-	return &lineReader{r: bufio.NewReaderSize(content, 32<<10)}
+func newLineReader(content *io.SectionReader) *lineReader {
+	return &lineReader{r: bufio.NewReaderSize(content, int(min(content.Size(), 32<<10)))}
 }
 
 // next returns the next line. Errors: io.EOF at the end of the content, else those of the content.

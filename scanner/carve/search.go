@@ -79,7 +79,7 @@ const (
 // find returns the starts in content, those of parts first, in the order in which they stand. all is false when there are too many.
 //
 // Errors: those of content.
-func find(content io.Reader) (starts []start, all bool, err error) {
+func find(content *io.SectionReader) (starts []start, all bool, err error) {
 	s := &search{bounded: true}
 	lines := newLineReader(content)
 	before := 0 // octets of the end of the line before
