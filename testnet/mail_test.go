@@ -75,3 +75,38 @@ func TestInfectedMails(t *testing.T) {
 		t.Errorf("%v\n%s", err, m.Data)
 	}
 }
+
+func TestVariedMails(t *testing.T) {
+	mails, again := testnet.VariedMails(1, 200), testnet.VariedMails(1, 200)
+	if len(mails) != 200 || len(testnet.VariedMails(1, 7)) != 7 {
+		t.Fatalf("%d mails", len(mails))
+	}
+	seen := make(map[string]int)
+	for i, m := range mails {
+		if !bytes.Equal(m.Data, again[i].Data) {
+			t.Errorf("%s: differs from the same seed's", m.Kind)
+		}
+		if _, err := mail.ReadMessage(bytes.NewReader(m.Data)); err != nil {
+			t.Errorf("%s: %v", m.Kind, err)
+		}
+		for what, has := range map[string]bool{
+			"NUL":        bytes.IndexByte(m.Data, 0) >= 0,
+			"a bare LF":  bytes.Count(m.Data, []byte("\n")) > bytes.Count(m.Data, []byte("\r\n")),
+			"a bare CR":  bytes.Count(m.Data, []byte("\r")) > bytes.Count(m.Data, []byte("\r\n")),
+			"a dot":      bytes.Contains(m.Data, []byte("\n.")),
+			"no body":    bytes.HasSuffix(m.Data, []byte("\r\n\r\n")),
+			"no end":     !bytes.HasSuffix(m.Data, []byte("\n")),
+			"10 kB":      len(m.Data) > 10_000,
+			"many parts": bytes.Count(m.Data, []byte("multipart/")) > 2,
+		} {
+			if has {
+				seen[what]++
+			}
+		}
+	}
+	for _, what := range []string{"NUL", "a bare LF", "a bare CR", "a dot", "no body", "no end", "10 kB", "many parts"} {
+		if seen[what] < 5 {
+			t.Errorf("%s: in %d mails", what, seen[what])
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -31,12 +30,12 @@ type Mailbox struct {
 // MailServer is dovecot with POP3 on port 110 of 198.51.100.10 and 2001:db8:100::10 in the internet.
 type MailServer struct {
 	*Process
-	folder string
-	owner  owner
+	boxes
+	config string // the folder of what dovecot is told
 }
 
 // owner is the account that mailboxes belong to.
-type owner struct{ name, group string }
+type owner struct{ name, group, uid, gid string }
 
 // mailServerConfig fills in the configuration of either dovecot.
 type mailServerConfig struct {
@@ -140,40 +139,41 @@ service stats {
 // StartMailServer runs dovecot with the given mailboxes and waits until it answers. There is one at a time.
 //
 // Errors: ErrUnable when dovecot is not installed; the end of its log when it does not start.
-func (l *Lab) StartMailServer(ctx context.Context, boxes ...Mailbox) (*MailServer, error) {
-	s, err := l.startMailServer(ctx, boxes)
+func (l *Lab) StartMailServer(ctx context.Context, list ...Mailbox) (*MailServer, error) {
+	s, err := l.startMailServer(ctx, list)
 	if err != nil {
 		return nil, fmt.Errorf("mail server: %w", err)
 	}
 	return s, nil
 }
 
-func (l *Lab) startMailServer(ctx context.Context, boxes []Mailbox) (*MailServer, error) {
+func (l *Lab) startMailServer(ctx context.Context, list []Mailbox) (*MailServer, error) {
 	if err := needTools("dovecot"); err != nil {
 		return nil, err
 	}
-	s := &MailServer{folder: filepath.Join(l.folder, "mail")}
+	folder := filepath.Join(l.folder, "mail")
+	s := &MailServer{boxes: boxes{folder: filepath.Join(folder, "boxes")}, config: folder}
 	var err error
 	if s.owner, err = mailOwner(); err != nil {
 		return nil, err
 	}
-	for _, folder := range []string{s.folder, s.maildirs()} {
+	for _, folder := range []string{s.config, s.boxes.folder} {
 		if err := os.Mkdir(folder, 0o755); err != nil {
 			return nil, err
 		}
 	}
 	var users strings.Builder
-	for _, box := range boxes {
+	for _, box := range list {
 		fmt.Fprintf(&users, "%s:{PLAIN}%s\n", box.User, Password)
 		if err := s.fill(ctx, box); err != nil {
 			return nil, err
 		}
 	}
-	usersPath := filepath.Join(s.folder, "users")
+	usersPath := filepath.Join(s.config, "users")
 	if err := os.WriteFile(usersPath, []byte(users.String()), 0o644); err != nil {
 		return nil, err
 	}
-	configPath := filepath.Join(s.folder, "dovecot.conf")
+	configPath := filepath.Join(s.config, "dovecot.conf")
 	if err := s.writeConfig(ctx, configPath, usersPath); err != nil {
 		return nil, err
 	}
@@ -189,27 +189,6 @@ func (l *Lab) startMailServer(ctx context.Context, boxes []Mailbox) (*MailServer
 	return s, nil
 }
 
-// maildirs is the folder that holds a maildir for each user.
-func (s *MailServer) maildirs() string { return filepath.Join(s.folder, "boxes") }
-
-// fill makes a user's maildir (https://cr.yp.to/proto/maildir.html). Dovecot numbers new mails by file name.
-func (s *MailServer) fill(ctx context.Context, box Mailbox) error {
-	maildir := filepath.Join(s.maildirs(), box.User)
-	for _, folder := range []string{maildir, maildir + "/cur", maildir + "/new", maildir + "/tmp"} {
-		if err := os.Mkdir(folder, 0o700); err != nil {
-			return err
-		}
-	}
-	for i, mail := range box.Mails {
-		name := fmt.Sprintf("%d.M%dP1.lab", 1_100_000_000+i, i)
-		if err := os.WriteFile(filepath.Join(maildir, "new", name), mail.Data, 0o600); err != nil {
-			return err
-		}
-	}
-	_, err := output(exec.CommandContext(ctx, "chown", "-R", s.owner.name+":"+s.owner.group, maildir), "mailbox of "+box.User)
-	return err
-}
-
 // writeConfig writes the configuration that the installed dovecot reads.
 func (s *MailServer) writeConfig(ctx context.Context, path, users string) error {
 	version, err := output(exec.CommandContext(ctx, "dovecot", "--version"), "dovecot --version")
@@ -222,7 +201,7 @@ func (s *MailServer) writeConfig(ctx context.Context, path, users string) error 
 	}
 	var config strings.Builder
 	err = template.Must(template.New("dovecot.conf").Parse(text)).Execute(&config, mailServerConfig{
-		Folder: s.folder, Users: users, Maildirs: s.maildirs(),
+		Folder: s.config, Users: users, Maildirs: s.boxes.folder,
 		Owner: s.owner.name, Group: s.owner.group,
 		Listen: MailIPv4.String() + ", " + MailIPv6.String(),
 	})
@@ -243,7 +222,7 @@ func mailOwner() (owner, error) {
 		if err != nil {
 			continue
 		}
-		return owner{name: u.Username, group: g.Name}, nil
+		return owner{name: u.Username, group: g.Name, uid: u.Uid, gid: u.Gid}, nil
 	}
 	return owner{}, fmt.Errorf("%w: neither nobody nor mail is an account here", ErrUnable)
 }
@@ -288,19 +267,6 @@ func (s *MailServer) Logins() ([]Login, error) {
 		logins = append(logins, login)
 	}
 	return logins, nil
-}
-
-// Count is the number of mails in a user's mailbox, as it lies on the server's disk.
-func (s *MailServer) Count(name string) (int, error) {
-	count := 0
-	for _, folder := range []string{"cur", "new"} {
-		entries, err := os.ReadDir(filepath.Join(s.maildirs(), name, folder))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return 0, err
-		}
-		count += len(entries)
-	}
-	return count, nil
 }
 
 // answers tells whether something accepts connections at an address, seen from the host itself.

@@ -19,6 +19,10 @@ func debianPackage(tool string) string {
 		return "nftables"
 	case "dovecot":
 		return "dovecot-pop3d"
+	case "pop3d":
+		return "mailutils-pop3d"
+	case "getmail":
+		return "getmail6"
 	case "ping":
 		return "iputils-ping"
 	default:
