@@ -33,7 +33,7 @@ type DeviceConfig struct {
 	Name    string           // interface name
 	Bridge  string           // bridge to join; empty: the interface's membership is left alone
 	MAC     net.HardwareAddr // the gateway's own; nil: StableMAC(Name)
-	MTU     int              // octets; 0: 1500
+	MTU     int              // octets; 0: 1500. An interface that has more keeps it
 	Queues  int              // 0: one per CPU, at most 8
 	Offload Offload
 	Log     *slog.Logger // of what happens to it; nil: slog.Default()

@@ -191,13 +191,13 @@ func TestDeviceJoinsBridge(t *testing.T) {
 	if err := netlink.LinkAdd(bridge); err != nil {
 		t.Fatal(err)
 	}
-	d := openDevice(t, stack.DeviceConfig{Name: "mirror0", Bridge: "br0", MTU: 1400})
+	d := openDevice(t, stack.DeviceConfig{Name: "mirror0", Bridge: "br0", MTU: 1600})
 	link, err := netlink.LinkByName("mirror0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := link.Attrs()
-	if a.MasterIndex != bridge.Index || a.MTU != 1400 || a.Flags&net.FlagUp == 0 {
+	if a.MasterIndex != bridge.Index || a.MTU != 1600 || a.Flags&net.FlagUp == 0 {
 		t.Errorf("master %d, MTU %d, flags %s", a.MasterIndex, a.MTU, a.Flags)
 	}
 	if a.HardwareAddr.String() == d.MAC().String() || a.HardwareAddr[0] != 0xfe {

@@ -69,7 +69,7 @@ type change struct {
 	do    func() error
 }
 
-// apply brings the interface up with its MTU and, when bridge is not nil, makes it a port of it. What is right already takes
+// apply brings the interface up with its MTU, at least, and, when bridge is not nil, makes it a port of it. What is right already takes
 // no rights.
 //
 // Errors: unix.EPERM with everything that is not right and only root can change.
@@ -109,9 +109,9 @@ func (c linkConfig) changes(link, bridge netlink.Link) []change {
 			func() error { return netlink.LinkSetHardwareAddr(link, port) },
 		})
 	}
-	if attrs.MTU != c.mtu {
+	if attrs.MTU < c.mtu { // more is left: a bridge drops what is above it in silence, while who forwards tells the sender
 		list = append(list, change{
-			fmt.Sprintf("its MTU is %d, not %d", attrs.MTU, c.mtu), fmt.Sprintf("setting its MTU to %d", c.mtu),
+			fmt.Sprintf("its MTU is %d, less than %d", attrs.MTU, c.mtu), fmt.Sprintf("setting its MTU to %d", c.mtu),
 			func() error { return netlink.LinkSetMTU(link, c.mtu) },
 		})
 	}

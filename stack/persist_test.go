@@ -112,14 +112,14 @@ func TestServiceUserOpensItsDevice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inNamespace(t)
 			bridge := makeBridge(t, "br0")
-			cfg := stack.DeviceConfig{Name: "mirror0", Bridge: "br0", MTU: 1400, Offload: offload, Queues: 4}
+			cfg := stack.DeviceConfig{Name: "mirror0", Bridge: "br0", MTU: 1600, Offload: offload, Queues: 4}
 			for range 2 { // the second time nothing is left to do
 				if err := stack.CreateDevice(cfg, nobody, nobody); err != nil {
 					t.Fatal(err)
 				}
 				tap := tapOf(t, "mirror0")
 				if tap.NonPersist || tap.Owner != nobody || tap.Group != nobody || tap.Flags&netlink.TUNTAP_MULTI_QUEUE == 0 ||
-					tap.MTU != 1400 || tap.MasterIndex != bridge.Index || tap.Attrs().Flags&net.FlagUp == 0 {
+					tap.MTU != 1600 || tap.MasterIndex != bridge.Index || tap.Attrs().Flags&net.FlagUp == 0 {
 					t.Errorf("%+v", tap)
 				}
 			}
@@ -156,11 +156,11 @@ func TestServiceUserIsToldWhatIsNotRight(t *testing.T) {
 	if err := netlink.LinkSetDown(tapOf(t, "mirror0")); err != nil {
 		t.Fatal(err)
 	}
-	err := as(t, nobody)(tryOpen(stack.DeviceConfig{Name: "mirror0", Bridge: "br0", MTU: 1400}))
+	err := as(t, nobody)(tryOpen(stack.DeviceConfig{Name: "mirror0", Bridge: "br0", MTU: 1600}))
 	if !errors.Is(err, unix.EPERM) {
 		t.Fatalf("%v", err)
 	}
-	for _, want := range []string{"its MTU is 1500, not 1400", "it is not a port of bridge br0", "it is down", `"mirrorgw device up"`} {
+	for _, want := range []string{"its MTU is 1500, less than 1600", "it is not a port of bridge br0", "it is down", `"mirrorgw device up"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not say %q", err, want)
 		}
@@ -178,11 +178,11 @@ func TestCreateUnderARunningGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := openDevice(t, cfg)
-	cfg.MTU = 1400
+	cfg.MTU = 1600
 	if err := stack.CreateDevice(cfg, nobody, nobody); err != nil {
 		t.Errorf("as it is: %v", err)
 	}
-	if tap := tapOf(t, "mirror0"); tap.MTU != 1400 || tap.Queues != len(d.Queues()) {
+	if tap := tapOf(t, "mirror0"); tap.MTU != 1600 || tap.Queues != len(d.Queues()) {
 		t.Errorf("MTU %d, %d queues", tap.MTU, tap.Queues)
 	}
 	if err := stack.CreateDevice(cfg, nobody-1, nobody); !errors.Is(err, stack.ErrBusy) {

@@ -276,7 +276,7 @@ func TestDeviceIsOpenedAgain(t *testing.T) {
 			inNamespace(t)
 			makeHost(t)
 			cfg := mirrorOnBridge
-			cfg.Offload, cfg.MTU = offload, 1400
+			cfg.Offload, cfg.MTU = offload, 1600
 			e := startEcho(t, here(t), cfg)
 			e.recovers(5*time.Second, "the start")
 			for range 5 {
@@ -284,7 +284,7 @@ func TestDeviceIsOpenedAgain(t *testing.T) {
 				t.Logf("recovery after a deletion %s", e.recovers(time.Second, "a deletion"))
 			}
 			tap := tapOf(t, "mirror0")
-			if tap.MTU != 1400 || tap.HardwareAddr[0] != 0xfe || !tap.NonPersist || tap.Queues != len(e.device.Queues()) {
+			if tap.MTU != 1600 || tap.HardwareAddr[0] != 0xfe || !tap.NonPersist || tap.Queues != len(e.device.Queues()) {
 				t.Errorf("it is another now: %+v", tap)
 			}
 			setLink(t, "br0", netlink.LinkDel)
