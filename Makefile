@@ -73,8 +73,8 @@ deb: setup ## build a Debian package in bin/, and test it
 SOAKFRAMES ?= 100000000
 
 .PHONY: soak
-soak: setup ## the long runs: SOAKFRAMES (100000000) mutated frames, link flaps (root)
-	MIRRORGW_SOAK_FRAMES=$(SOAKFRAMES) go test -count=1 -timeout 12h -v -run '^TestRouter(A16|C10|C17|A12)' ./cmd/mirrorgw
+soak: setup ## the long runs: SOAKFRAMES (100000000) mutated frames, link flaps, a SYN flood (root)
+	MIRRORGW_SOAK=1 MIRRORGW_SOAK_FRAMES=$(SOAKFRAMES) go test -count=1 -timeout 12h -v -run '^TestRouter(A16|B4|C10|C17|A12)' ./cmd/mirrorgw
 
 .PHONY: fmt
 fmt: setup $(GOLANGCI) ## format the code

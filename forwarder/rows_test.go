@@ -25,14 +25,14 @@ A9   no redirect, sent or obeyed              forwarder TestDirections TestOwn c
 A10  no source: client                        cmd/mirrorgw/config TestErrors
 A11  fragments pass untouched                 forwarder TestFragments TestTCPFragmentsGoOn TestForwardedFramesAreUntouched cmd/mirrorgw TestRouterA11Fragments
 A12  fragments carry no mail                  forwarder TestFragmentsCarryNoTCP TestTCPFragmentsThatDoNotFollow TestTCPFragmentsLaw TestTCPFragmentsAreBounded TestOrphanFragmentsCostNothing TestFragmentsForTheGatewayAreLimited TestHeaderChains cmd/mirrorgw TestRouterA12TCPFragments TestRouterA12OrphanFragments
-A13  too big                                  forwarder TestTooBig TestFragmentation TestFragmentationOfRandomPackets TestErrorsAboutInterceptedFlows TestErrorsAboutOwnPackets stack TestPathMTUShrinks TestForgedICMPErrorsAreIgnored cmd/mirrorgw TestRouterA13PathMTU
+A13  too big                                  forwarder TestTooBig TestFragmentation TestFragmentationOfRandomPackets TestErrorsAboutInterceptedFlows TestErrorsAboutOwnPackets stack TestPathMTUShrinks TestForgedICMPErrorsAreIgnored cmd/mirrorgw TestRouterA13PathMTU TestRouterA13OwnMTU TestRouterA13ForgedMTU
 A14  options and extension headers            forwarder TestIntercept TestHeaderChains cmd/mirrorgw TestRouterA14Options
 A15  header checksum                          forwarder TestLowerTTLChecksumEqualsFullComputation TestForwardedFramesAreUntouched cmd/mirrorgw TestRouterA17Transparency
 A16  no panic                                 forwarder FuzzDataPath TestPanicCostsOneFrame cmd/mirrorgw TestRouterA16MutatedFrames
 A17  everything else identical                forwarder TestForwardedFramesAreUntouched TestOtherProtocolsPass TestOffloadIsCarriedThrough cmd/mirrorgw TestRouterA17Transparency
 A18  neighbours                               forwarder TestRouterCannotBeForged TestOnlyAnswersTeach TestOnLinkNeighbour TestOwn TestNeighbourFlood TestClientFlood TestForgedSendersCostLittle TestForeignAdvertisement
 A19  segments of unknown flows                forwarder TestIntercept cmd/mirrorgw TestRouterA19UnknownFlows
-B4   SYN floods                               forwarder TestSYNLimit TestSYNLimitSparesWhoFinishes TestOnlySYNsAreLimited TestSYNFloodOfForgedClients stack TestSYNFlood TestFloodLeavesRoomForTheHonest
+B4   SYN floods                               forwarder TestSYNLimit TestSYNLimitSparesWhoFinishes TestOnlySYNsAreLimited TestSYNFloodOfForgedClients stack TestSYNFlood TestFloodLeavesRoomForTheHonest cmd/mirrorgw TestRouterB4SYNFlood
 C10  the device goes down                     forwarder TestRun stack TestLinkFlaps TestLinkSetDownStaysDown cmd/mirrorgw TestGatewayOutlivesItsDevice TestRouterC10LinkFlaps
 C11  the device is deleted                    stack TestDeviceIsOpenedAgain cmd/mirrorgw TestGatewayOutlivesItsDevice
 C12  SIGTERM                                  stack TestDrainWaitsForFlowsAndRefusesNewOnes cmd/mirrorgw TestDrain TestRouterC17Restart

@@ -11,9 +11,11 @@ type counters struct {
 	icmpErrors, icmpIgnored                       atomic.Uint64
 }
 
-// Counters say what became of intercepted flows since the start, but for Active and Endpoints, which are as of now.
+// Counters say what became of intercepted flows since the start, but for Active, Unproven and Endpoints, which are as of
+// now.
 type Counters struct {
 	Active          int64  // flows with their handler now
+	Unproven        int64  // flows whose client has yet to prove its address: parked, or dialled and not accepted
 	Flows           int64  // flows handed to the handler
 	Endpoints       int64  // connections the netstack holds, those that linger after their flow included
 	Parked          uint64 // SYNs held back while their server was dialled
@@ -38,6 +40,7 @@ func (s *Stack) Counters() Counters {
 	c := &s.counters
 	return Counters{
 		Active:          c.active.Load(),
+		Unproven:        s.flows.unprovenNow(),
 		Flows:           c.flows.Load(),
 		Endpoints:       int64(len(s.ns.RegisteredEndpoints()) + len(s.ns.CleanupEndpoints()) - int(c.listeners.Load())),
 		Parked:          c.parked.Load(),

@@ -66,6 +66,13 @@ type flowTable struct {
 
 func (t *flowTable) init() { t.flows = make(map[flowKey]*flow) }
 
+// unprovenNow returns how many flows are parked or offered.
+func (t *flowTable) unprovenNow() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return int64(t.unproven)
+}
+
 // remove takes f out, unless another flow has its place by now.
 func (t *flowTable) removeLocked(f *flow) {
 	if f.state != live {

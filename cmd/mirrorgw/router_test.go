@@ -162,13 +162,13 @@ func poll(t *testing.T, limit time.Duration, condition func() bool) error {
 
 // difference tells which figures of the packet path changed.
 func difference(before, after control.Status) string {
-	changed := make(map[string]uint64)
+	changed := make(map[string]int64) // a gauge may fall
 	for _, figures := range []struct{ before, after map[string]uint64 }{
 		{before.Frames.Dropped, after.Frames.Dropped}, {before.Events["frames"], after.Events["frames"]}, {before.Events["flows"], after.Events["flows"]},
 	} {
 		for name, n := range figures.after {
 			if n != figures.before[name] {
-				changed[name] = n - figures.before[name]
+				changed[name] = int64(n - figures.before[name])
 			}
 		}
 	}
