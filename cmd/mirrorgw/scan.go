@@ -48,7 +48,7 @@ func (p *program) scan(c *cli.Context) error {
 	if err != nil {
 		return &exitError{exitIncomplete, err}
 	}
-	report := p.newReport(c.Bool("json"))
+	report := p.newReport(c.Bool("json"), cfg.Scan.Policy)
 	ctx, cancel := context.WithCancel(c.Context)
 	defer cancel()
 	judging := startJudging(ctx, sc, cfg.Spool, finder{stdin: p.stdin, spool: cfg.Spool, paths: paths})

@@ -96,6 +96,7 @@ type element struct {
 	Path     string            `json:"path"`
 	Verdict  string            `json:"verdict"`
 	Cause    *string           `json:"cause"`
+	Action   string            `json:"action"`
 	Findings []scanner.Finding `json:"findings"`
 	Size     int64             `json:"size"`
 	SHA256   string            `json:"sha256"`
@@ -332,7 +333,7 @@ func TestScanKeepsToTheConfiguration(t *testing.T) {
 		"box":  "From a\n" + cleanMail + strings.Repeat("0123456789abcde\n", 1024) + "\nFrom b\n" + cleanMail,
 		"tiny": cleanMail,
 	})
-	file := write(t, "m.yaml", valid(t.TempDir())+"scan: {limits: {message: 2KiB}, yara: {rules: [/some/rules]}}\nspool: {memory: 1KiB, max: 8KiB, dir: "+t.TempDir()+"}\n")
+	file := write(t, "m.yaml", valid(t.TempDir())+"scan: {limits: {message: 2KiB}, policy: {oversize: retry}, yara: {rules: [/some/rules]}}\nspool: {memory: 1KiB, max: 8KiB, dir: "+t.TempDir()+"}\n")
 	var asked []string
 	r := rooms{openEngine: func(rules []string, _ *slog.Logger) (engine, error) {
 		asked = rules
@@ -341,14 +342,14 @@ func TestScanKeepsToTheConfiguration(t *testing.T) {
 	code, stdout, stderr := call(t, r, "scan", "--json", "-c", file, dir)
 	var got []string
 	for _, e := range elements(t, stdout) {
-		got = append(got, fmt.Sprintf("%s %s %s %d", filepath.Base(e.Path), e.Verdict, *e.Cause, e.Size))
+		got = append(got, fmt.Sprintf("%s %s %s %s %d", filepath.Base(e.Path), e.Verdict, *e.Cause, e.Action, e.Size))
 	}
 	want := []string{
-		fmt.Sprintf("big unscannable oversize %d", len(cleanMail)+4096),
-		"box#1 unscannable oversize 8192",
-		fmt.Sprintf("box#2 clean  %d", len(cleanMail)),
-		"more unscannable oversize 8192",
-		fmt.Sprintf("tiny clean  %d", len(cleanMail)),
+		fmt.Sprintf("big unscannable oversize retry %d", len(cleanMail)+4096),
+		"box#1 unscannable oversize retry 8192",
+		fmt.Sprintf("box#2 clean  deliver %d", len(cleanMail)),
+		"more unscannable oversize retry 8192",
+		fmt.Sprintf("tiny clean  deliver %d", len(cleanMail)),
 	}
 	if code != exitNo || stderr != "" || !slices.Equal(got, want) || !slices.Equal(asked, []string{"/some/rules"}) {
 		t.Errorf("exit %d, %q, rules %q\ngot  %q\nwant %q", code, stderr, asked, got, want)

@@ -21,6 +21,7 @@ type report struct {
 	out, errs io.Writer
 	progress  *progress
 	json      bool
+	policy    scanner.Policy
 	started   time.Time
 
 	written bool // something is in out
@@ -29,9 +30,9 @@ type report struct {
 	notRead int
 }
 
-func (p *program) newReport(asJSON bool) *report {
+func (p *program) newReport(asJSON bool, policy scanner.Policy) *report {
 	return &report{
-		out: p.stdout, errs: p.stderr, progress: startProgress(p.stderr), json: asJSON, started: time.Now(),
+		out: p.stdout, errs: p.stderr, progress: startProgress(p.stderr), json: asJSON, policy: policy, started: time.Now(),
 		judged: make(map[scanner.Class]int),
 	}
 }
@@ -112,12 +113,13 @@ func (r *report) element(j judgement) error {
 	text, err := json.Marshal(struct {
 		Path     string            `json:"path"`
 		Verdict  string            `json:"verdict"`
-		Cause    scanner.Cause     `json:"cause"` // "" when clean
+		Cause    scanner.Cause     `json:"cause"`  // "" when clean
+		Action   string            `json:"action"` // of a gateway with this configuration
 		Findings []scanner.Finding `json:"findings"`
 		Size     int64             `json:"size"`
 		SHA256   string            `json:"sha256"`
 		Took     int64             `json:"took_ms"`
-	}{j.path, v.Class.String(), v.Cause, findings, v.Size, hex.EncodeToString(v.SHA256[:]), v.Took.Milliseconds()})
+	}{j.path, v.Class.String(), v.Cause, r.policy.Action(*v).String(), findings, v.Size, hex.EncodeToString(v.SHA256[:]), v.Took.Milliseconds()})
 	if err != nil {
 		return err
 	}
