@@ -224,6 +224,9 @@ func TestPackage(t *testing.T) {
 		if user := m.run("ps -o user= -p " + m.property("MainPID")); user != "mirrorgw" {
 			t.Errorf("it runs as %s", user)
 		}
+		if limit := m.property("WatchdogUSec"); limit != "20s" {
+			t.Errorf("the watchdog waits %s", limit)
+		}
 		m.run("systemd-analyze security --no-pager --threshold=20 mirrorgw")
 		if mode := m.run("stat -c '%a %G' /dev/net/tun"); mode != "660 mirrorgw" {
 			t.Errorf("/dev/net/tun is %s", mode)
@@ -309,7 +312,7 @@ func TestPackage(t *testing.T) {
 		}
 		m.run("mkdir -p /etc/mirrorgw")
 		m.write("/etc/mirrorgw/mirrorgw.yaml", machineConfig) // before the package comes, as the README goes
-		m.run("dpkg -i /root/second.deb </dev/null && mirrorgw check && rm -r /var/lib/mirrorgw/quarantine/[!.]* && dpkg --purge mirrorgw")
+		m.run("dpkg -i /root/second.deb </dev/null && mirrorgw check && mirrorgw quarantine delete $(ls /var/lib/mirrorgw/quarantine) && dpkg --purge mirrorgw")
 		m.run("test ! -e /sys/class/net/mirror0")
 		if left := m.run("find /etc /usr /var/lib /run -name '*mirrorgw*'"); left != "" {
 			t.Errorf("left behind: %s", left)
