@@ -48,7 +48,7 @@
 //     was not judged whole is not shown; some servers then mark the message as seen.
 //   - The TOP of a message that was replaced earlier in the session is answered from that notice. The server is still
 //     asked, and what it sends is dropped, so that a deleted message stays an error and replies stay in order. At most
-//     maxNotices notices are remembered; a message forgotten is judged anew, and its TOP n 0 shows the original fields.
+//     maxNotices octets of notices are remembered; a message forgotten is judged anew, and its TOP n 0 shows the original fields.
 //   - A client that waits for a message gets its first fields one by one, from Config.Drip on (drip.go). Only fields that mail
 //     systems put on top leave so: they are not shown, nothing is read by them, and they may stand before a notice too. Then come
 //     lines of the gateway's own, bounded. Fields leave whole, so that a tag, a notice or the rest can follow. A message whose first

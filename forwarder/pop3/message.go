@@ -10,12 +10,6 @@ import (
 	"mirrorgw/scanner"
 )
 
-// Bounds on the notices a session remembers.
-const (
-	maxNotices = 32
-	maxNotice  = 64 << 10 // octets of one
-)
-
 // maxWithheld bounds the messages whose DELE is refused.
 const maxWithheld = 4096
 
@@ -106,7 +100,7 @@ func (s *session) answerMessage(p *pending) error {
 	status := string(line)
 	f := newFramer(s.style.lfOnly())
 
-	if notice, known := s.notices[p.message]; known && p.top {
+	if notice, known := s.notices.of(p.message); known && p.top {
 		if err := s.readBody(f, discard{}); err != nil {
 			return truncated(s.excuse(err))
 		}
@@ -192,7 +186,7 @@ func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, c
 	case r.Action == scanner.Replace && complete && len(r.Notice) > 0:
 		c.replaced.Add(1)
 		s.delivered(p)
-		s.remember(p.message, r.Notice)
+		s.notices.keep(p.message, r.Notice)
 		return s.sendNotice(d.p, d.begun, d.unsent(r.Notice))
 	default: // what outgrew the spool is nowhere whole, so that no notice may take its place
 		return s.withhold(p, f, complete)
@@ -272,25 +266,11 @@ func (s *session) sendNotice(p *pending, begun bool, notice []byte) error {
 	return nil
 }
 
-// remember keeps the notice that replaced a message for the TOPs to come.
-func (s *session) remember(message uint64, notice []byte) {
-	if len(notice) > maxNotice {
-		return
-	}
-	for old := range s.notices {
-		if len(s.notices) < maxNotices {
-			break
-		}
-		delete(s.notices, old)
-	}
-	s.notices[message] = notice
-}
-
 // delivered takes note that the client gets something for a message.
 func (s *session) delivered(p *pending) {
 	if !p.top {
 		delete(s.withheld, p.message)
-		delete(s.notices, p.message)
+		s.notices.forget(p.message)
 	}
 }
 

@@ -38,7 +38,7 @@ P22  the server is kept alive                    p22-keep-alive p22-not-before-l
 P23  the octets in RETR's +OK                    p23-replace p24-sizes p25-tag p28-drip
 P24  LIST and RETR agree                         p24-sizes p28-drip
 P25  nothing is put into clean mail              p24-sizes p25-tag p28-drip p28-wait
-P26  TOP                                         p26-top-zero p26-top-zero-body p26-top-lines p26-top-notice p26-top-first p26-top-tagged p10-top FuzzCutter TestFieldsOnly
+P26  TOP                                         p26-top-zero p26-top-zero-body p26-top-lines p26-top-notice p26-top-first p26-top-tagged p10-top TestNoticesAreBounded FuzzCutter TestFieldsOnly
 P27  no -ERR once +OK is out                     p27-drip-retry p27-drip-silent p27-too-large p27-too-large-tag p27-too-large-cut p28-replace
 P28  drip whole fields                           p28-drip p28-wait p28-replace FuzzTraceField TestTraceField TestWaitLinesAreBounded
 P29  one budget                                  p29-budget p29-budget-judge TestSlowMessageIsHeardOf scanner TestTookIsTheClientsWait

@@ -56,10 +56,10 @@ type session struct {
 	arm       chan struct{}
 	readable  chan error
 	style     lineStyle
-	respCodes bool              // the server advertised RESP-CODES
-	partly    bool              // a message left in part
-	notices   map[uint64][]byte // of messages replaced in this session
-	owed      int               // replies of the server to NOOPs of the gateway's own
+	respCodes bool    // the server advertised RESP-CODES
+	partly    bool    // a message left in part
+	notices   notices // of messages replaced in this session
+	owed      int     // replies of the server to NOOPs of the gateway's own
 
 	// Shared.
 	upstream   sync.Mutex    // what goes to the server goes whole
@@ -93,7 +93,6 @@ func newSession(r *Relay, client, server net.Conn) *session {
 		opaqueEnd: make(chan struct{}),
 		known:     make(chan struct{}),
 		began:     time.Now(),
-		notices:   make(map[uint64][]byte),
 		withheld:  make(map[uint64]struct{}),
 		origin: scanner.Origin{
 			Protocol: "pop3",

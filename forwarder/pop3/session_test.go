@@ -351,6 +351,35 @@ func TestOverTCP(t *testing.T) {
 	}
 }
 
+// A message that drips, over the kernel's TCP: what is there of it is read on meanwhile, and a reset takes the rest with it.
+func TestDripOverTCP(t *testing.T) {
+	relay, err := New(Config{Judge: &clerk{}, Drip: 10 * time.Millisecond, Budget: 15 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, forClient := tcpPair(t)
+	forServer, server := tcpPair(t)
+	result := make(chan error, 1)
+	go func() { result <- relay.Serve(t.Context(), forClient, forServer) }()
+	if err := dialogue(client, server, "S+OK ready\r\n", "CRETR 1\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(server, "+OK\r\nReceived: a\r\nSubject: x\r\n\r\nhalf\r\n")
+	want := statusMessage + "Received: a\r\n"
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(client, got); err != nil || string(got) != want {
+		t.Fatalf("client has got %q, %v", got, err)
+	}
+	server.SetLinger(0)
+	server.Close()
+	if n, err := client.Read(got); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("client has got %q more, %v", got[:n], err)
+	}
+	if err := <-result; err == nil {
+		t.Error("no error")
+	}
+}
+
 // dialogue plays steps: who, then the text one says and the other hears, or FIN to be sent, or EOF to be seen.
 func dialogue(client, server *net.TCPConn, steps ...string) error {
 	for _, step := range steps {

@@ -3,6 +3,7 @@ package pop3
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,25 +18,28 @@ func TestSlowClients(t *testing.T) {
 		}
 		began := time.Now()
 		const n = 500
+		var over sync.WaitGroup
 		ended := make(chan time.Duration, n)
 		for range n {
 			st := open(t.Context(), t, relay)
 			st.server.writes <- []byte("+OK ready\r\n")
-			go func() { // ends with its session
+			typed := make(chan struct{})
+			go func() { // ends when all is said, to nobody in the end
+				defer close(typed)
 				for _, c := range "USER somebody-with-a-long-name\r\n" {
 					st.client.writes <- []byte(string(c))
 					time.Sleep(5 * time.Second) // the bubble's clock
 				}
 			}()
-			go func() { // ends with its session
+			over.Go(func() { // ends once all is said
 				if err := <-st.result; !errors.Is(err, ErrClientIdle) {
 					t.Errorf("session ended with %v", err)
 				}
 				ended <- time.Since(began)
-				time.Sleep(5 * time.Minute) // the bubble's clock: the client still talks to nobody
+				<-typed
 				st.client.close()
 				st.server.close()
-			}()
+			})
 		}
 		normal := open(t.Context(), t, relay)
 		normal.send(normal.server, "+OK ready\r\n")
@@ -53,7 +57,7 @@ func TestSlowClients(t *testing.T) {
 		if c := relay.Counters(); c.TimeOuts != n || c.SessionsActive != 1 {
 			t.Errorf("%d time-outs, %d sessions left", c.TimeOuts, c.SessionsActive)
 		}
-		time.Sleep(6 * time.Minute) // the bubble's clock
+		over.Wait()
 		normal.close()
 	})
 }
