@@ -47,7 +47,11 @@ func TestRouterAdvertisement(t *testing.T) {
 	l.start(func(yaml string) string { return yaml + "ra: {enabled: true}\n" })
 	by(mirrorLocal)
 	advertise()
-	shell(t, l.Client, "ip -6 neigh flush dev eth0") // it is asked whether it is a router
+	// Asked again, it still has to say that it is a router.
+	shell(t, l.Client, "ip -6 neigh change "+mirrorLocal+" lladdr "+mirrorMAC.String()+" dev eth0 router nud probe")
+	testnet.WaitFor(t, "the gateway to be reachable", func() bool {
+		return strings.Contains(shell(t, l.Client, "ip -6 neigh show "+mirrorLocal+" dev eth0"), " REACHABLE")
+	})
 	by(mirrorLocal)
 	before := l.status()
 	by(mirrorLocal)
