@@ -7,6 +7,8 @@
 //     either sends it on or refuses it; either way it first puts into the queue how the answer is framed and what to do
 //     with it. The server pump takes the queue's entries in order, reads the reply each one calls for, and is the only
 //     writer towards the client, so a refusal never overtakes a reply.
+//   - Pulses (pulse.go): while the server pump waits for a message or its verdict, they speak in its stead, to the client (drip.go) and
+//     to the server (keepalive.go). The pump stops each before it goes on.
 //   - Framing: status lines, the dot-stuffing of multi-line replies (framer), and the cut that makes a TOP of a RETR.
 //
 // It implements RFC 1939 and RFC 2449 as a relay, RFC 5034 (AUTH) up to the mechanism's own messages, RFC 2595 (STLS)
