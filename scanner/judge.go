@@ -20,6 +20,7 @@ type Origin struct {
 	Client   netip.AddrPort // the workstation
 	Server   netip.AddrPort // the mail server the workstation wanted
 	User     string         // as the client gave it, may be empty. Hostile text: quote it before printing
+	Login    string         // the name under which the server has accepted the client; empty unless it can have been no other
 	Asked    time.Time      // when the wait for the mail began; zero where that is not known
 }
 

@@ -45,7 +45,7 @@ func keep(t *testing.T, mails ...string) kept {
 		id, err := store.Keep(t.Context(), scanner.Item{
 			Time: time.Date(2026, 11, 2, 10, i, 0, 0, time.UTC),
 			Origin: scanner.Origin{
-				Protocol: "pop3", User: "alice", Client: netip.MustParseAddrPort("192.168.1.7:4000"), Server: netip.MustParseAddrPort("198.51.100.25:110"),
+				Protocol: "pop3", User: "alice", Login: "alice", Client: netip.MustParseAddrPort("192.168.1.7:4000"), Server: netip.MustParseAddrPort("198.51.100.25:110"),
 			},
 			Summary: scanner.Summarize(b.Reader()),
 			Verdict: sc.Scan(t.Context(), b, true),

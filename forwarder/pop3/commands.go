@@ -158,7 +158,7 @@ func (s *session) refuse(text string) error {
 
 // push queues p with the user as known now. It fails only when the session has ended.
 func (s *session) push(p *pending) error {
-	p.user = s.user
+	p.user, p.login = s.user, s.login
 	if !s.queue.push(p, s.done) {
 		return errOver
 	}
@@ -189,6 +189,11 @@ func (s *session) toServer(p []byte) error {
 
 // relayCommand refuses a well-formed command or sends it on.
 func (s *session) relayCommand(c *command) error {
+	if s.drop != nil {
+		if taken, err := s.toMaildrop(c); taken {
+			return err
+		}
+	}
 	p := &pending{answer: answerLine}
 	switch c.verb {
 	case cmdSTLS, cmdLANG, cmdUTF8:
@@ -197,9 +202,14 @@ func (s *session) relayCommand(c *command) error {
 		s.user = bounded(c.text)
 		if c.verb == cmdAPOP {
 			p.answer = answerLogin
+			var who identity
+			who.give(c.text)
+			return s.logIn(c, p, who.sole())
 		}
+		s.users.give(c.text)
 	case cmdPASS:
 		p.answer = answerLogin
+		return s.logIn(c, p, s.users.sole())
 	case cmdCAPA:
 		p.answer = answerCAPA
 	case cmdLIST, cmdUIDL:
@@ -245,7 +255,7 @@ func (s *session) quit(c *command) error {
 		return errOver
 	}
 	s.quitSent.Store(true)
-	if err := s.forward(c, &pending{answer: answerQuit}); err != nil {
+	if err := s.forward(c, &pending{answer: answerQuit, drop: s.drop}); err != nil {
 		return err
 	}
 	close(s.inputEnd)

@@ -14,6 +14,8 @@ type Counters struct {
 	TopFields uint64 // TOP n 0 replies that held header fields only and left unjudged
 	TopNotice uint64 // TOP replies answered from the notice of a message replaced before
 	Unheld    uint64 // messages that could not be held, and in shadow mode left unjudged
+	Released  uint64 // messages sent from quarantine, which had been released to their reader
+	Consumed  uint64 // those that their reader has deleted since
 	Truncated uint64 // messages the server did not finish; their clients got no terminator
 
 	Dripped   uint64 // messages whose first fields left before the verdict, since they took long
@@ -42,7 +44,7 @@ type counters struct {
 
 	delivered, tagged, replaced, retried atomic.Uint64
 	topFields, topNotice, truncated      atomic.Uint64
-	unheld                               atomic.Uint64
+	unheld, released, consumed           atomic.Uint64
 
 	notPOP3Closed, notPOP3Passed atomic.Uint64
 
@@ -67,6 +69,8 @@ func (r *Relay) Counters() Counters {
 		TopFields:        c.topFields.Load(),
 		TopNotice:        c.topNotice.Load(),
 		Unheld:           c.unheld.Load(),
+		Released:         c.released.Load(),
+		Consumed:         c.consumed.Load(),
 		Truncated:        c.truncated.Load(),
 		Dripped:          c.dripped.Load(),
 		WaitLines:        c.waitLines.Load(),

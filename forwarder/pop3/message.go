@@ -158,7 +158,7 @@ func (s *session) freeTop(h *held, f *framer) bool {
 func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, complete bool) error {
 	p := d.p
 	o := s.origin
-	o.User, o.Asked = p.user, d.asked
+	o.User, o.Login, o.Asked = p.user, p.login, d.asked
 	if complete {
 		defer s.keepAlive().stop()
 	}

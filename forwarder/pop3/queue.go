@@ -21,6 +21,9 @@ const (
 	answerSTLS                    // one status line; +OK may make the session opaque
 	answerMessage                 // multi-line, held and judged
 	answerTopFields               // the same, but free when it holds header fields only
+	answerCount                   // one status line, to a STAT of the gateway's own
+	answerMerged                  // the server's reply with the maildrop's part in it
+	answerReleased                // by the maildrop; nothing was sent to the server
 )
 
 // turn tells the client pump what its next octets are, after AUTH and STLS.
@@ -41,8 +44,13 @@ type pending struct {
 	top     bool      // TOP, which with lines > 0 went upstream as RETR
 	lines   uint64    // TOP: body lines wanted
 	user    string    // as known when the command was read
+	login   string    // Origin.Login, the same
 	early   bool      // STLS: the client had already sent more
 	turns   chan turn // AUTH, STLS
+
+	accepted bool      // answerLogin, answerSASL: the server said +OK; valid once the reply has left
+	verb     verb      // answerMerged, answerReleased
+	drop     *maildrop // the same, answerCount and answerQuit; may be nil with that
 }
 
 // judged says whether the reply is a message.

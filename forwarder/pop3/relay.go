@@ -46,12 +46,13 @@ const minIdle = 10 * time.Minute
 
 // Config is what New builds a Relay from. Judge is required.
 type Config struct {
-	STLS    STLS
-	NotPOP3 NotPOP3
-	Spool   scanner.Spool
-	Judge   Judge
-	Shadow  bool         // nothing is refused: a message that cannot be held is passed on unjudged
-	Log     *slog.Logger // nil: nothing is logged
+	STLS     STLS
+	NotPOP3  NotPOP3
+	Spool    scanner.Spool
+	Judge    Judge
+	Releases Releases     // mails that were released to their readers; nil: none
+	Shadow   bool         // nothing is refused: a message that cannot be held is passed on unjudged
+	Log      *slog.Logger // nil: nothing is logged
 
 	Greeting time.Duration // longest wait for the server to greet; after it, this is not POP3
 	Login    time.Duration // before login: longest time a client takes in all; what it waits for the server does not count

@@ -200,6 +200,12 @@ func (s *session) answer(p *pending) error {
 		return s.answerSTLS(p)
 	case answerMessage, answerTopFields:
 		return s.answerMessage(p)
+	case answerCount:
+		return s.count(p.drop)
+	case answerMerged:
+		return s.answerMerged(p)
+	case answerReleased:
+		return s.answerReleased(p)
 	}
 	line, ok, err := s.status(s.cfg.Reply)
 	if err != nil {
@@ -208,6 +214,9 @@ func (s *session) answer(p *pending) error {
 	if ok && (p.answer == answerCAPA || p.answer == answerMechs) {
 		return s.filtered(p, line)
 	}
+	if ok && p.answer == answerQuit {
+		line = s.consume(p.drop, line)
+	}
 	err = s.send(line)
 	switch {
 	case p.answer == answerQuit:
@@ -215,7 +224,7 @@ func (s *session) answer(p *pending) error {
 	case err != nil:
 		return err
 	case p.answer == answerLogin && ok:
-		s.authed.Store(true)
+		p.accepted = !s.authed.Swap(true)
 	case p.answer == answerLines && ok:
 		f := newFramer(s.style.lfOnly())
 		if err := s.readBody(f, through{s.out}); err != nil {

@@ -64,6 +64,10 @@ func userIn(mech string, message []byte) (string, bool) {
 	switch mech {
 	case "LOGIN":
 		return bounded(plain[:n]), n > 0
+	case "CRAM-MD5": // RFC 2195: name, blank, digest
+		if i := bytes.LastIndexByte(plain[:n], ' '); i > 0 {
+			return bounded(plain[:i]), true
+		}
 	case "PLAIN": // RFC 4616: authorization identity NUL authentication identity NUL password
 		fields := bytes.Split(plain[:n], []byte{0})
 		if len(fields) == 3 && len(fields[1]) > 0 {
@@ -83,8 +87,12 @@ func (s *session) authenticate(c *command) error {
 		return s.refuse(refuseMechanism)
 	}
 	first := c.text == nil // whether the first message is still to come
+	e := &naming{mech: c.mech}
 	if name, ok := userIn(c.mech, c.text); ok {
 		s.user = name
+	}
+	if !first {
+		e.message(c.text)
 	}
 	p := &pending{answer: answerSASL, turns: make(chan turn, 1)}
 	if err := s.forward(c, p); err != nil {
@@ -94,7 +102,7 @@ func (s *session) authenticate(c *command) error {
 		select {
 		case t := <-p.turns:
 			if t == turnCommand {
-				return nil
+				return s.loggedIn(p, e.sole())
 			}
 		case <-s.done:
 			return errOver
@@ -107,6 +115,7 @@ func (s *session) authenticate(c *command) error {
 			s.user = name
 		}
 		first = false
+		e.message(line)
 		if err := s.toServer(slices.Concat(line, []byte("\r\n"))); err != nil {
 			return err
 		}
@@ -170,7 +179,7 @@ func (s *session) answerSASL(p *pending) error {
 			t = turnContinue
 			wait = s.cfg.Reply + s.cfg.Login // the client's time to answer, and the server's
 		} else if ok {
-			s.authed.Store(true)
+			p.accepted = !s.authed.Swap(true)
 		}
 		select {
 		case p.turns <- t:

@@ -44,6 +44,9 @@ type session struct {
 	// The client pump's.
 	in       *bufio.Reader
 	user     string        // as the client gave it last
+	users    identity      // what USER said
+	login    string        // the one name the server can have accepted; empty when that is not certain
+	drop     *maildrop     // released mails of the user, nil for none
 	bad      int           // commands that were no commands
 	gone     bool          // the client's FIN was read
 	inputEnd chan struct{} // closed when the client sends no more commands

@@ -42,6 +42,8 @@ import (
 //	user: NAME         the origin of that judgement
 //	error: TEXT        the session's error has this in it; the session is over. "none": over without error
 //	counters: NAME=N…  at the end
+//	released: USER ID "…"   before the session: a mail waits for USER; an ID of broken cannot be read
+//	consumed: ID…      these have been, no others
 //	modes: written     not one octet per write, and not all at once
 type transcript struct {
 	name  string
@@ -60,7 +62,7 @@ var octetSteps = []string{"C:", "C>", "S:", "S>", "client gets:", "server gets:"
 
 var otherSteps = []string{
 	"config:", "judge:", "client waits", "client has all", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
-	"sleep:", "client sees:", "server sees:", "user:", "error:", "counters:", "modes:",
+	"released:", "consumed:", "sleep:", "client sees:", "server sees:", "user:", "error:", "counters:", "modes:",
 }
 
 func readTranscript(t *testing.T, path string) transcript {
@@ -162,7 +164,12 @@ func TestTranscriptsAreThere(t *testing.T) {
 		p32-retry p33-notice p34-judged-anew p35-last-xtnd p35-capabilities p37-half-close p37-half-close-retr p37-reset-client p37-reset-server p38-autologout p38-command p38-login p38-login-total
 		p38-login-server p38-sasl p39-server p39-server-short p39-silent p39-client p39-server-pass p39-silent-pass p39-client-pass p39-early-commands p40-silent p42-prefix p40-slow-message
 		session-bad-commands session-long-command session-malformed session-unsolicited session-after-quit session-silence session-long-status session-long-capa
-		session-bad-sasl`)
+		session-bad-sasl
+		released-all released-apop released-auth-cram released-auth-login-asked-again released-auth-login
+		released-auth-plain-other released-auth-plain released-auth-refused released-empty released-last released-late-pass
+		released-lf-only released-listing-refused released-login-refused released-no-count released-no-quit released-others
+		released-quit-no-wait released-quit-refused released-quit-unanswered released-rset-refused released-rset
+		released-server-has-it released-short released-stuck released-torn released-two-names released-unreadable`)
 	paths, err := filepath.Glob("testdata/*.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -284,6 +291,9 @@ func newStage(t *testing.T, tr transcript, mode string) *stage {
 			judge.actions = append(judge.actions, action[name])
 		}
 	}
+	if texts := tr.all("released:"); len(texts) > 0 {
+		cfg.Releases = newOutbox(t, texts)
+	}
 	cfg.Judge = judge
 	if tr.judge != nil {
 		cfg.Judge = tr.judge
@@ -372,6 +382,11 @@ func (st *stage) step(s step) {
 		st.sees("client", st.client, s.text)
 	case "server sees:":
 		st.sees("server", st.server, s.text)
+	case "consumed:":
+		synctest.Wait()
+		if got := st.relay.cfg.Releases.(*outbox).consumption(); got != s.text {
+			t.Errorf("consumed are %q, want %q", got, s.text)
+		}
 	case "judged:", "judged head:", "user:":
 		synctest.Wait()
 		st.judgement(s)

@@ -19,7 +19,7 @@ type Item struct {
 	Client   string            `json:"client"`   // ADDRESS:PORT of the workstation
 	Server   string            `json:"server"`   // ADDRESS:PORT of the mail server
 	User     string            `json:"user"`     // as the client gave it, made printable
-	Mailbox  string            `json:"mailbox"`  // Mailbox of server and user as it was given; empty when that is not known
+	Mailbox  string            `json:"mailbox"`  // Mailbox of server and login; empty when that is not certain
 	From     string            `json:"from"`     // decoded; like Subject and User one printable line
 	Subject  string            `json:"subject"`
 	Size     int64             `json:"size"`   // octets of the mail
@@ -55,7 +55,7 @@ func describe(id string, i scanner.Item) Item {
 		Client:   i.Origin.Client.String(),
 		Server:   i.Origin.Server.String(),
 		User:     scanner.Printable(i.Origin.User, maxUser),
-		Mailbox:  Mailbox(i.Origin.Server, i.Origin.User),
+		Mailbox:  Mailbox(i.Origin.Server, i.Origin.Login),
 		From:     i.Summary.From,
 		Subject:  i.Summary.Subject,
 		Size:     i.Verdict.Size,

@@ -32,13 +32,13 @@ const (
 // keepAllowed is for how long a content stays allowed. Mail that is left on a server is fetched anew by a new client.
 const keepAllowed = 366 * 24 * time.Hour
 
-// Mailbox names the mailbox of user, exactly as the client gave it, on server. It is empty when the user is not known, since
-// such mailboxes cannot be told apart.
-func Mailbox(server netip.AddrPort, user string) string {
-	if user == "" || !server.IsValid() {
+// Mailbox names the mailbox that login, exactly as the client gave it, opens on server. It is empty when login is, since such
+// mailboxes cannot be told apart.
+func Mailbox(server netip.AddrPort, login string) string {
+	if login == "" || !server.IsValid() {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(server.String() + "\x00" + user))
+	sum := sha256.Sum256([]byte(server.String() + "\x00" + login))
 	return hex.EncodeToString(sum[:mailboxLength/2])
 }
 

@@ -27,7 +27,7 @@ func waiting(t testing.TB, f Folder, mailbox string) string {
 
 func testMailbox() string {
 	o := newItem("").Origin
-	return Mailbox(o.Server, o.User)
+	return Mailbox(o.Server, o.Login)
 }
 
 func TestRelease(t *testing.T) {
@@ -115,7 +115,7 @@ func TestReleaseSeveral(t *testing.T) {
 func TestReleaseWithoutMailbox(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	item := newItem(testMail)
-	item.Origin.User = ""
+	item.Origin.Login = ""
 	id, err := s.Keep(t.Context(), item, strings.NewReader(testMail))
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,8 @@ func newItem(mail string) scanner.Item {
 		Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)),
 		Origin: scanner.Origin{
 			Protocol: "pop3", Client: netip.MustParseAddrPort("192.168.1.20:50000"), Server: netip.MustParseAddrPort("[2001:db8::7]:110"),
-			User: "../../etc/passwd\r\n\x1b[1m" + strings.Repeat("x", 1000),
+			User:  "../../etc/passwd\r\n\x1b[1m" + strings.Repeat("x", 1000),
+			Login: "../../etc/passwd",
 		},
 		Cause: scanner.CauseInfected,
 		Verdict: scanner.Verdict{

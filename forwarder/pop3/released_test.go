@@ -1,0 +1,128 @@
+package pop3
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+
+	"mirrorgw/scanner"
+)
+
+// outbox holds released mails.
+type outbox struct {
+	mails map[string][]Released // by user
+	text  map[string]string     // by ID
+
+	mu       sync.Mutex
+	consumed []string
+}
+
+// newOutbox reads USER ID "…" lines.
+func newOutbox(t *testing.T, lines []string) *outbox {
+	b := &outbox{mails: make(map[string][]Released), text: make(map[string]string)}
+	for _, line := range lines {
+		f := strings.SplitN(line, " ", 3)
+		b.text[f[1]] = octets(t, f[2])
+		b.mails[f[0]] = append(b.mails[f[0]], Released{ID: f[1], Size: int64(len(b.text[f[1]]))})
+	}
+	return b
+}
+
+func (b *outbox) Waiting(o scanner.Origin) ([]Released, error) {
+	if o.Login == "" || o.Server.String() != "203.0.113.5:110" {
+		return nil, errors.New("whose?")
+	}
+	if o.Login == "torn" { // some cannot be read, the others are there
+		return b.mails[o.Login], errors.New("damaged")
+	}
+	return b.mails[o.Login], nil
+}
+
+func (b *outbox) Open(o scanner.Origin, id string) (io.ReadCloser, error) {
+	switch {
+	case id == "gone":
+		return nil, errors.New("gone")
+	case id == "broken":
+		return io.NopCloser(io.MultiReader(strings.NewReader(b.text[id][:5]), iotest.ErrReader(io.ErrUnexpectedEOF))), nil
+	case id == "short":
+		return io.NopCloser(strings.NewReader(b.text[id][2:])), nil
+	}
+	return io.NopCloser(strings.NewReader(b.text[id])), nil
+}
+
+func (b *outbox) Consume(o scanner.Origin, ids []string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range ids {
+		if id == "stuck" {
+			return errors.New("disk full")
+		}
+		b.consumed = append(b.consumed, id)
+	}
+	return nil
+}
+
+func (b *outbox) consumption() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.consumed) == 0 {
+		return "none"
+	}
+	return strings.Join(b.consumed, " ")
+}
+
+// Law: what stuffer writes is one reply, in whatever pieces it comes, and holds the mail and at most a CRLF to end its last line.
+func TestStufferIsRead(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		mail := make([]byte, r.IntN(12))
+		for i := range mail {
+			mail[i] = ".\r\nx"[r.IntN(4)]
+		}
+		var wire bytes.Buffer
+		s := &stuffer{w: &wire}
+		for rest := mail; len(rest) > 0; {
+			n := 1 + r.IntN(len(rest))
+			if _, err := s.Write(rest[:n]); err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+		if err := s.end(); err != nil {
+			t.Fatal(err)
+		}
+		h := hold(scanner.Spool{})
+		n, done, err := newFramer(false).feed(wire.Bytes(), h)
+		if err != nil || !done || n != wire.Len() {
+			t.Fatalf("%q as %q: ends %v after %d of %d octets, %v", mail, wire.Bytes(), done, n, wire.Len(), err)
+		}
+		got, _ := io.ReadAll(h.mail().Reader())
+		want := mail
+		if len(mail) > 0 && !bytes.HasSuffix(mail, []byte("\r\n")) {
+			want = fmt.Appendf(nil, "%s\r\n", mail)
+		}
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%q became %q", mail, got)
+		}
+		h.close()
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	for line, want := range map[string]string{
+		"+OK 2 320\r\n": "2 320 true", "+OK 0 0\n": "0 0 true", "+OK 2 320 and more\r\n": "2 320 true", "+OK  2\t320\r\n": "2 320 true",
+		"+OK\r\n": "0 0 false", "+OK 2\r\n": "2 0 false", "+OK two 320\r\n": "0 320 false", "+OK -2 320\r\n": "0 320 false", "+OK 2 -3\r\n": "2 -3 false",
+		"+OK 99999999999 1\r\n": "0 1 false",
+	} {
+		count, size, ok := parseStat([]byte(line))
+		if got := fmt.Sprint(count, size, ok); !strings.HasSuffix(got, "false") && got != want || ok != strings.HasSuffix(want, "true") {
+			t.Errorf("%q: %s, want %s", line, got, want)
+		}
+	}
+}
