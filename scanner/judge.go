@@ -67,6 +67,8 @@ type JudgeConfig struct {
 	Retries  *Retries // what is known of mails refused before; nil: nothing. A successor has its predecessor's
 	Log      *slog.Logger
 	Now      func() time.Time // nil: time.Now
+
+	Allowances Allowances // contents to deliver whatever is found in them; nil: none
 }
 
 // Counters of a Judge.
@@ -81,6 +83,8 @@ type Counters struct {
 	Retried   uint64 // mails refused for now
 
 	QuarantineFailures uint64 // mails that should have been replaced and could not be kept
+
+	Allowed uint64 // mails passed on as they came since they had been released
 
 	CacheHits   uint64 // mails whose content had been judged before, see Config.Cache
 	CacheMisses uint64 // mails that were judged while verdicts are remembered
@@ -102,6 +106,8 @@ type Judge struct {
 	now      func() time.Time
 	retries  *Retries
 	counted  *judged
+
+	allowances Allowances // may be nil
 }
 
 // judged are the live figures of a judge and its successors.
@@ -111,6 +117,7 @@ type judged struct {
 	shadowed           [Deliver + 1]atomic.Uint64 // by what would have been done
 	quarantineFailures atomic.Uint64
 	hits, misses       atomic.Uint64
+	allowed            atomic.Uint64
 	rulings            rulings
 }
 
@@ -133,7 +140,7 @@ func NewJudge(c JudgeConfig) (*Judge, error) {
 	}
 	return &Judge{
 		scanner: c.Scanner, policy: c.Policy, shadow: c.Shadow, keeper: c.Keeper, composer: c.Composer, log: c.Log, now: c.Now,
-		retries: c.Retries, counted: &judged{},
+		retries: c.Retries, counted: &judged{}, allowances: c.Allowances,
 	}, nil
 }
 
@@ -152,7 +159,8 @@ func (j *Judge) Successor(c JudgeConfig) (*Judge, error) {
 
 // Judge returns what the relay is to do with mail, which it borrows until it returns. complete says that mail holds all of
 // it. A mail that is to be replaced is durable in quarantine before Judge returns; where it cannot be kept, or has not
-// wholly arrived, it is refused for now instead. In shadow mode the mail is delivered whatever the verdict.
+// wholly arrived, it is refused for now instead. A mail whose content was released is delivered whatever the verdict, and so is all mail in
+// shadow mode.
 func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool) Ruling {
 	verdict := j.scanner.Scan(ctx, mail, complete)
 	switch {
@@ -164,6 +172,9 @@ func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool
 	action, cause := j.policy.Decide(verdict)
 	if j.shadow {
 		return j.overlook(o, verdict, action, cause)
+	}
+	if j.allowed(verdict, action, complete) {
+		return j.allow(o, verdict, cause)
 	}
 	if ctx.Err() == nil { // a mail nobody waits for any more has not been refused
 		action = j.escalate(verdict, action, cause)
@@ -286,6 +297,7 @@ func (j *Judge) Counters() Counters {
 		Replaced:           c.actions[Replace].Load(),
 		Retried:            c.actions[Retry].Load(),
 		QuarantineFailures: c.quarantineFailures.Load(),
+		Allowed:            c.allowed.Load(),
 		CacheHits:          c.hits.Load(),
 		CacheMisses:        c.misses.Load(),
 		ShadowTagged:       c.shadowed[Tag].Load(),

@@ -71,7 +71,7 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		return nil, &exitError{exitUsage, fmt.Errorf("notice.template: %w", err)} // the one thing that can be wrong with it by now
 	}
 	if rooms.judge, err = newJudge(scanner.JudgeConfig{
-		Scanner: sc, Keeper: m.store, Composer: rooms.notice, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Retries: m.retries, Log: m.log,
+		Scanner: sc, Keeper: m.store, Composer: rooms.notice, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Retries: m.retries, Allowances: m.store, Log: m.log,
 	}); err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		if before != nil {
 			newRelay = before.relays[i].Successor
 		}
-		relay, err := newRelay(pop3.Config{STLS: mode, NotPOP3: foreign, Drip: rule.Drip, Budget: rule.Budget, Spool: cfg.Spool, Judge: rooms.judge, Shadow: cfg.Shadow, Log: m.log})
+		relay, err := newRelay(pop3.Config{STLS: mode, NotPOP3: foreign, Drip: rule.Drip, Budget: rule.Budget, Spool: cfg.Spool, Judge: rooms.judge, Releases: releases{m.store.Folder, m.log}, Shadow: cfg.Shadow, Log: m.log})
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", quote(rule.Name), err)
 		}

@@ -46,13 +46,7 @@ func (p *program) quarantineCommand() *cli.Command {
 				ArgsUsage: "ID…",
 				Action:    p.quarantineDelete,
 			},
-			{
-				Name:            "release",
-				Usage:           "(not in this version)",
-				Hidden:          true,
-				SkipFlagParsing: true,
-				Action:          func(*cli.Context) error { return usagef("release is not in this version") },
-			},
+			p.quarantineReleaseCommand(),
 		},
 	}
 }

@@ -263,7 +263,7 @@ func TestQuarantineDelete(t *testing.T) {
 
 func TestQuarantineWithoutTheMailAskedFor(t *testing.T) {
 	k := keep(t, eicarMail)
-	for _, word := range []string{"show", "export", "delete"} {
+	for _, word := range []string{"show", "export", "release", "delete"} {
 		for _, id := range []string{"000000000000", "nonsense", "../q", ".lock", strings.ToUpper(k.ids[0]) + "G", "a\x1b[1m"} {
 			code, stdout, stderr := k.call(t, word, id)
 			if code != exitNo || stdout != "" || !strings.HasPrefix(stderr, "mirrorgw: no such item in quarantine: ") || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "\x1b") {
@@ -284,8 +284,7 @@ func TestQuarantineUsage(t *testing.T) {
 		{[]string{"export"}, "mirrorgw: quarantine export: ID is missing"},
 		{[]string{"delete"}, "mirrorgw: quarantine delete: ID is missing"},
 		{[]string{"list", "a"}, "mirrorgw: quarantine list: a is one argument too many"},
-		{[]string{"release"}, "mirrorgw: release is not in this version"},
-		{[]string{"release", "--json", "a"}, "mirrorgw: release is not in this version"},
+		{[]string{"release"}, "mirrorgw: quarantine release: ID is missing"},
 	} {
 		code, stdout, stderr := call(t, rooms{}, append([]string{"quarantine"}, c.args...)...)
 		if code != exitUsage || stderr != c.want+"\n" || stdout != "" {

@@ -9,6 +9,7 @@
 //     writer towards the client, so a refusal never overtakes a reply.
 //   - Pulses (pulse.go): while the server pump waits for a message or its verdict, they speak in its stead, to the client (drip.go) and
 //     to the server (keepalive.go). The pump stops each before it goes on.
+//   - maildrop: mails that were released from quarantine to the user of the session, as the last messages of the maildrop.
 //   - Framing: status lines, the dot-stuffing of multi-line replies (framer), and the cut that makes a TOP of a RETR.
 //
 // It implements RFC 1939 and RFC 2449 as a relay, RFC 5034 (AUTH) up to the mechanism's own messages, RFC 2595 (STLS)
@@ -17,7 +18,7 @@
 // # What it does not hold
 //
 // No dialling, no address spoofing and no netstack: it is given two net.Conns. No verdict, policy, quarantine or notice:
-// those are behind Judge. No log line per message or per flow: Judge and the caller of Serve write them; here are only
+// those are behind Judge, and released mails behind Releases. No log line per message or per flow: Judge and the caller of Serve write them; here are only
 // warnings.
 //
 // # Ownership
@@ -59,6 +60,15 @@
 //   - A message that may not be delivered once its reply has begun ends the session without the dot: there is no -ERR any more.
 //   - A server that has sent a message is sent NOOPs while that is judged and taken. None is sent while it has anything else to
 //     answer: it is at work then, and a reply could be in progress. Their replies are read before any other.
+//   - Released mails are numbered after the server's own. They are looked for before a login goes up, and only where some wait does
+//     the gateway wait for its answer and ask how many messages there are (STAT), before the client can have deleted one. All other
+//     sessions stay what they were, octet for octet. The words of a status line, which may count messages, are replaced in such a
+//     session; that of the login is not, since it has left by then.
+//   - A released mail is consumed once the server has said +OK to QUIT, before the client hears it. When the server cannot carry
+//     out QUIT, or the session ends without it, the mail is there again at the next login. Sessions of one user at one time all
+//     show it; what one of them has consumed the others have no more at their next login.
+//   - Whose mail it is the login must say without doubt (identity.go): a client that names several users, or uses a mechanism that
+//     shows no name, is shown nothing.
 //   - DELE n is refused while the last RETR n of the session was refused by the gateway: a client that sends RETR and
 //     DELE in one go would otherwise lose a mail that nobody has seen. A new session may delete it.
 //   - A message the server does not finish ends the client's connection with FIN, so that what was delivered before it is
