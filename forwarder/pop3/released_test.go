@@ -45,12 +45,12 @@ func (b *outbox) Waiting(o scanner.Origin) ([]Released, error) {
 }
 
 func (b *outbox) Open(o scanner.Origin, id string) (io.ReadCloser, error) {
-	switch {
-	case id == "gone":
+	switch id {
+	case "gone":
 		return nil, errors.New("gone")
-	case id == "broken":
+	case "broken":
 		return io.NopCloser(io.MultiReader(strings.NewReader(b.text[id][:5]), iotest.ErrReader(io.ErrUnexpectedEOF))), nil
-	case id == "short":
+	case "short":
 		return io.NopCloser(strings.NewReader(b.text[id][2:])), nil
 	}
 	return io.NopCloser(strings.NewReader(b.text[id])), nil
