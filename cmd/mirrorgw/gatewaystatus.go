@@ -79,7 +79,7 @@ func (m *mirror) addMail(s *control.Status) {
 	for i, relay := range rooms.relays {
 		c := relay.Counters()
 		s.Sessions[string(m.cfg.Intercept[i].Protocol)] += c.SessionsActive
-		s.Flows.Unscanned += c.OpaqueFlows
+		s.Flows.Unscanned += c.OpaqueFlows + c.NotPOP3Passed
 		name := string(m.cfg.Intercept[i].Protocol)
 		sums := s.Events[name]
 		if sums == nil {
