@@ -102,7 +102,8 @@ func (c *client) proceeds() {
 // opens says whether the segment of an intercepted flow opens it.
 func (p *packet) opens() bool {
 	const syn, ack, rst = 0x02, 0x10, 0x04
-	return p.payload()[13]&(syn|ack|rst) == syn
+	b := p.payload()
+	return len(b) >= tcpLen && b[13]&(syn|ack|rst) == syn
 }
 
 // Lookup returns the MAC of a client whose flow is intercepted, as its last intercepted frame had it. A client displaced from the

@@ -15,6 +15,9 @@ type Counters struct {
 	PuntedIntercept      uint64 // frames of intercepted flows
 	PuntedInterceptBytes uint64
 
+	FlowsSkipped  uint64 // flows forwarded past the host by a rule's skip lists
+	FlowsBypassed uint64 // flows forwarded past the host by a bypass
+
 	Fragmented    uint64 // of the frames forwarded, those that left in fragments (IPv4 without DF)
 	FragmentsSent uint64 // in how many
 
@@ -41,6 +44,7 @@ type tally struct {
 	intercept, interceptBytes uint64
 	errorsSent, errorsHeld    uint64
 	split, fragments          uint64
+	skipped, bypassed         uint64
 	dropped                   [reasons]uint64
 }
 
@@ -52,6 +56,7 @@ type totals struct {
 	intercept, interceptBytes atomic.Uint64
 	errorsSent, errorsHeld    atomic.Uint64
 	split, fragments          atomic.Uint64
+	skipped, bypassed         atomic.Uint64
 	requests, readErrors      atomic.Uint64
 	conflicts                 atomic.Uint64
 	probes, defences          atomic.Uint64
@@ -74,6 +79,8 @@ func (s *totals) add(t *tally) {
 	addTo(&s.errorsHeld, t.errorsHeld)
 	addTo(&s.split, t.split)
 	addTo(&s.fragments, t.fragments)
+	addTo(&s.skipped, t.skipped)
+	addTo(&s.bypassed, t.bypassed)
 	for r := range t.dropped {
 		addTo(&s.dropped[r], t.dropped[r])
 	}
@@ -100,6 +107,8 @@ func (f *Forwarder) Counters() Counters {
 		PuntedIntercept:       s.intercept.Load(),
 		PuntedInterceptBytes:  s.interceptBytes.Load(),
 		Dropped:               make(map[Reason]uint64, reasons),
+		FlowsSkipped:          s.skipped.Load(),
+		FlowsBypassed:         s.bypassed.Load(),
 		Fragmented:            s.split.Load(),
 		FragmentsSent:         s.fragments.Load(),
 		ICMPErrorsSent:        s.errorsSent.Load(),

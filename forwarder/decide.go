@@ -10,6 +10,7 @@ type decision struct {
 	mac     mac        // forward: of the next hop; punt: of station
 	station netip.Addr // the neighbour that a drop or punt is about
 	answer  bool       // punt: the frame tells where station is, as an answer to a request of ours
+	past    Past       // forward: it opens a flow that passes the host
 }
 
 func dropped(r Reason) decision { return decision{reason: r} }
@@ -140,13 +141,23 @@ func (f *Forwarder) decideForward(p *packet) decision {
 	if !fromRouter && f.isAboutIntercepted(p) {
 		return decideError(p)
 	}
+	hop := decision{fate: forward}
 	if p.protocol == protoTCP && !p.later { // a later fragment goes on only behind its first
+		index, skipped := -1, false
 		switch {
 		case p.fragment && !p.tcpHolds():
 			return dropped(TCPFragment) // RFC 1858 section 4.2
 		case len(p.payload()) < 4:
 			return dropped(Malformed) // it hides its port
-		case fromRouter || !f.rules.intercepts(p.from, p.to, p.port()):
+		case !fromRouter:
+			index, skipped = f.rules.match(p.from, p.to, p.port())
+		}
+		switch {
+		case index < 0:
+		case skipped:
+			hop.past = Skipped
+		case f.bypassed(p):
+			hop.past = Bypassed
 		case p.fragment:
 			return dropped(TCPFragment)
 		default:
@@ -154,7 +165,6 @@ func (f *Forwarder) decideForward(p *packet) decision {
 		}
 	}
 
-	hop := decision{fate: forward}
 	if p.wireSize() > f.mtu {
 		if !p.maySplit() {
 			return dropped(TooBig)

@@ -54,6 +54,8 @@
 //     One that comes before its first is dropped, not held: senders and routers send them in order, one queue keeps that order,
 //     and what is held for a first fragment that never comes is memory for whoever asks. TCP sends again what is lost. Reversed by
 //     a network that reorders them.
+//   - 2026-11: during a bypass each segment of an intercepted flow is asked for at the host, and only then: flows keep no state
+//     here, and those that the host has must stay with it to their last ACK.
 //   - 2026-11: of several routers the first that answers is used. They are asked every second, and three requests go to the known MAC
 //     alone: one lost frame neither moves the LAN's traffic nor lets a forged answer in. All of them count as outside.
 //   - 2026-11: sources are held against routes as destinations are: a network behind a router may only be heard by its MAC.

@@ -47,6 +47,10 @@ type Config struct {
 	Intercept []Rule
 	Advertise Advertise // ourselves as IPv6 router; the zero value does not
 
+	// Holds says whether the host has a flow, which then stays with it during a bypass. It is asked for each segment of an
+	// intercepted flow while there is one. Default: it has none. stack.Stack's Holds fits.
+	Holds func(client, server netip.AddrPort) bool
+
 	// RoutersChanged is told the routers in use, at most one for each family, when fail-over took another. It is called by a
 	// goroutine of Run and must not wait. Default: nobody is told.
 	RoutersChanged func(inUse []netip.Addr)
@@ -70,6 +74,10 @@ type Forwarder struct {
 
 	advertisers advertisers
 	announcer   announcer
+
+	bypass   atomic.Bool
+	holds    func(client, server netip.AddrPort) bool
+	passages passages
 
 	changed func([]netip.Addr)
 	log     *slog.Logger
@@ -136,9 +144,13 @@ func New(c Config) (*Forwarder, error) {
 		advertisers: advertisers{list: make(map[netip.Addr]Advertiser)},
 		announcer:   newAnnouncer(n, c.Advertise),
 
+		holds:   c.Holds,
 		changed: c.RoutersChanged,
 		log:     c.Log,
 		now:     c.Now,
+	}
+	if f.holds == nil {
+		f.holds = func(_, _ netip.AddrPort) bool { return false }
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)

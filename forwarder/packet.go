@@ -231,6 +231,9 @@ func (p *packet) payload() []byte { return p.raw[p.l4:] }
 // port is the destination port of TCP. Valid when payload holds four octets.
 func (p *packet) port() uint16 { return binary.BigEndian.Uint16(p.raw[p.l4+2:]) }
 
+// fromPort is the source port of TCP. Valid when payload holds four octets.
+func (p *packet) fromPort() uint16 { return binary.BigEndian.Uint16(p.raw[p.l4:]) }
+
 // wireSize is the length of the longest IP packet this frame becomes on a wire: its own, or for a frame with segmentation
 // offload that of one segment.
 func (p *packet) wireSize() int {

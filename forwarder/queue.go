@@ -137,6 +137,9 @@ func (q *queue) carryOut(d decision) {
 	if p.fragment && p.protocol == protoTCP && d.fate != drop && !q.f.datagrams.passes(p, q.now) {
 		d = dropped(TCPFragment)
 	}
+	if d.past != NotPast && p.opens() {
+		q.pass(d.past)
+	}
 	switch d.fate {
 	case forward:
 		p.rewrite(d.mac, q.f.network.mac)

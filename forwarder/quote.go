@@ -38,8 +38,8 @@ func (p *packet) shrinksTooFar() bool {
 
 // quoted is the flow of a TCP segment that an ICMP error quotes.
 type quoted struct {
-	from, to netip.Addr
-	fromPort uint16
+	from, to         netip.Addr
+	fromPort, toPort uint16
 }
 
 // readQuote reads the head of the packet an ICMP error is about. The host sends TCP without extension headers and
@@ -57,7 +57,7 @@ func (p *packet) readQuote() (q quoted, ok bool) {
 		}
 		return quoted{
 			from: netip.AddrFrom4([4]byte(b[12:])), to: netip.AddrFrom4([4]byte(b[16:])),
-			fromPort: binary.BigEndian.Uint16(b[header:]),
+			fromPort: binary.BigEndian.Uint16(b[header:]), toPort: binary.BigEndian.Uint16(b[header+2:]),
 		}, true
 	}
 	if len(b) < ipv6Len+ports || b[0]>>4 != 6 || b[6] != protoTCP {
@@ -65,7 +65,7 @@ func (p *packet) readQuote() (q quoted, ok bool) {
 	}
 	return quoted{
 		from: netip.AddrFrom16([16]byte(b[8:])), to: netip.AddrFrom16([16]byte(b[24:])),
-		fromPort: binary.BigEndian.Uint16(b[ipv6Len:]),
+		fromPort: binary.BigEndian.Uint16(b[ipv6Len:]), toPort: binary.BigEndian.Uint16(b[ipv6Len+2:]),
 	}, true
 }
 
@@ -76,7 +76,8 @@ func (f *Forwarder) isAboutIntercepted(p *packet) bool {
 		return false
 	}
 	q, ok := p.readQuote()
-	return ok && q.from == p.to && f.rules.intercepts(q.to, q.from, q.fromPort)
+	return ok && q.from == p.to && f.rules.intercepts(q.to, q.from, q.fromPort) &&
+		(!f.bypass.Load() || f.holds(netip.AddrPortFrom(q.to, q.toPort), netip.AddrPortFrom(q.from, q.fromPort)))
 }
 
 // decideError decides about an ICMP error about a packet the host sent.

@@ -68,32 +68,31 @@ func newRules(list []Rule, own []netip.Prefix) (*rules, error) {
 
 // intercepts says whether a client's segment to a server's port is for the host.
 func (r *rules) intercepts(client, server netip.Addr, port uint16) bool {
-	return r.match(client, server, port) >= 0
+	index, skipped := r.match(client, server, port)
+	return index >= 0 && !skipped
 }
 
-// match returns the index of the rule that intercepts a client's segment to a server's port, or -1.
-func (r *rules) match(client, server netip.Addr, port uint16) int {
+// match returns the index of the rule that decides about a client's segment to a server's port, or -1. skipped says that it
+// forwards it untouched.
+func (r *rules) match(client, server netip.Addr, port uint16) (index int, skipped bool) {
 	bit := uint64(1) << (port % 64)
 	if r.ports[port/64]&bit == 0 {
-		return -1
+		return -1, false
 	}
 	for i := range r.list {
 		l := &r.list[i]
 		if l.ports[port/64]&bit == 0 || !within(l.Clients, client) || len(l.Servers) > 0 && !within(l.Servers, server) {
 			continue
 		}
-		if within(l.SkipClients, client) || within(l.SkipServers, server) {
-			return -1
-		}
-		return i
+		return i, within(l.SkipClients, client) || within(l.SkipServers, server)
 	}
-	return -1
+	return -1, false
 }
 
 // Rule returns the index in Config.Intercept of the rule by which a flow is intercepted; ok is false where none is.
 func (f *Forwarder) Rule(client, server netip.AddrPort) (index int, ok bool) {
-	index = f.rules.match(client.Addr(), server.Addr(), server.Port())
-	return index, index >= 0
+	index, skipped := f.rules.match(client.Addr(), server.Addr(), server.Port())
+	return index, index >= 0 && !skipped
 }
 
 // within says whether one of the prefixes holds a.

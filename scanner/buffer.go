@@ -23,6 +23,8 @@ type Spool struct {
 	Dir    string // folder for what does not fit in memory; empty: os.TempDir
 	Memory int64  // octets of one buffer kept in memory; 0: DefaultSpoolMemory
 	Max    int64  // octets one buffer may hold; 0: DefaultSpoolMax
+
+	Quota *Quota // what all buffers may hold together; nil: no bound
 }
 
 // NewBuffer returns an empty buffer. The caller owns it and must Close it.
@@ -43,21 +45,22 @@ func (s Spool) withDefaults() Spool {
 // crash. It is written by one goroutine and, once written, may be read by several.
 type Buffer struct {
 	spool Spool
-	mem   []byte
+	mem   []byte   // its capacity is taken from the quota's memory
 	file  *os.File // nil while the content is in mem
-	size  int64
+	size  int64    // once there is a file, taken from the quota's disk
 }
 
 // Write appends p, which it copies. Beyond Spool.Memory every call is a system call: gather short lines first. It writes all
 // of p or, with an error, the part of it that fitted.
 //
-// Errors: ErrTooLarge at Spool.Max; the file's own errors (a full disk, say) otherwise.
+// Errors: ErrTooLarge at Spool.Max; ErrSpoolFull at the Quota's bound for the disk; the file's own errors (a full disk, say)
+// otherwise.
 func (b *Buffer) Write(p []byte) (int, error) {
 	var tooLarge error
 	if room := b.spool.Max - b.size; int64(len(p)) > room {
 		p, tooLarge = p[:room], ErrTooLarge
 	}
-	if b.file == nil && b.size+int64(len(p)) > b.spool.Memory {
+	if b.file == nil && (b.size+int64(len(p)) > b.spool.Memory || !b.grow(len(p))) {
 		if err := b.spill(); err != nil {
 			return 0, err
 		}
@@ -67,24 +70,48 @@ func (b *Buffer) Write(p []byte) (int, error) {
 		b.size += int64(len(p))
 		return len(p), tooLarge
 	}
+	if !b.spool.Quota.takeDisk(int64(len(p))) {
+		return 0, ErrSpoolFull
+	}
 	n, err := b.file.WriteAt(p, b.size)
 	b.size += int64(n)
+	b.spool.Quota.give(0, int64(len(p)-n))
 	if err != nil {
 		return n, fmt.Errorf("spooling a message: %w", err)
 	}
 	return n, tooLarge
 }
 
+// grow makes room for n octets more in memory, if the quota has it.
+func (b *Buffer) grow(n int) bool {
+	if len(b.mem)+n <= cap(b.mem) {
+		return true
+	}
+	before := cap(b.mem)
+	size := max(len(b.mem)+n, min(2*before, int(b.spool.Memory)))
+	if !b.spool.Quota.takeMemory(int64(size - before)) {
+		return false
+	}
+	b.mem = append(make([]byte, 0, size), b.mem...)
+	return true
+}
+
 // spill moves the content from memory to an unlinked file.
 func (b *Buffer) spill() error {
+	if !b.spool.Quota.takeDisk(b.size) {
+		return ErrSpoolFull
+	}
 	f, err := openUnlinked(b.spool.Dir)
 	if err != nil {
+		b.spool.Quota.give(0, b.size)
 		return fmt.Errorf("spooling a message: %w", err)
 	}
 	if _, err := f.WriteAt(b.mem, 0); err != nil {
 		f.Close()
+		b.spool.Quota.give(0, b.size)
 		return fmt.Errorf("spooling a message: %w", err)
 	}
+	b.spool.Quota.give(int64(cap(b.mem)), 0)
 	b.file, b.mem = f, nil
 	return nil
 }
@@ -151,6 +178,11 @@ func (b *Buffer) region() (mem []byte, file *os.File) { return b.mem, b.file }
 // Close gives memory and file back. The buffer is not usable afterwards. Calling it again does nothing.
 func (b *Buffer) Close() error {
 	f := b.file
+	if f == nil {
+		b.spool.Quota.give(int64(cap(b.mem)), 0)
+	} else {
+		b.spool.Quota.give(0, b.size)
+	}
 	b.mem, b.file, b.size = nil, nil, 0
 	if f == nil {
 		return nil
