@@ -135,6 +135,9 @@ func (s *session) inputFailed(err error) error {
 // refuseBad refuses what is no command; last ends the session with it, as does one too many.
 func (s *session) refuseBad(text string, last bool) error {
 	s.bad++
+	if s.bad >= maxBadBeforeLogin && !s.authed.Load() && !s.queue.waitDrained(s.done) {
+		return errOver // the login this one is pipelined behind was still under way
+	}
 	limit := maxBad
 	if !s.authed.Load() {
 		limit = maxBadBeforeLogin

@@ -30,7 +30,7 @@ P14  judged un-stuffed                           p14-unstuffed p02-terminator Fu
 P15  UTF8 and LANG                               p15-utf8 p08-capa
 P16  response codes                              p16-resp-codes p16-no-codes p16-forgotten
 P17  one queue                                   p17-order TestRepliesLeaveBeforeJudgement TestPipeliningIsBounded
-P18  pipelined without leave                     p18-pipeline p18-dele-quit p39-early-commands
+P18  pipelined without leave                     p18-pipeline p18-dele-quit p18-bad-behind-login p39-early-commands
 P19  QUIT                                        p19-quit p19-quit-half-close p19-no-quit session-after-quit TestServerFailsWithinMessage TestClientGoneWithinRetrieval
 P20  RSET, and DELE's reply                      p20-rset p20-dele-refused p31-dele-withheld
 P21  the server's session ends with the client   p21-client-gone p16-resp-codes TestClientGoneEndsJudgement TestClientGoneWithinRetrieval TestClientGoneWithinDelivery

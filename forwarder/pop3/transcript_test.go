@@ -157,7 +157,7 @@ func TestTranscriptsAreThere(t *testing.T) {
 		p01-multiline p01-unknown p02-terminator p03-stuffing p04-lf-only p04-lf-body p04-lf-mixed p04-cr-dot p04-lf-commands p05-octets p05-commands p06-long-line p07-truncated p07-end-cut
 		p08-capa p09-capa-pass p10-in-order p10-top p11-apop p11-greeting-err p12-auth p12-auth-list p13-stls-hide p13-stls-pass
 		p13-stls-refused p13-stls-inject-client p13-stls-inject-server p14-unstuffed p15-utf8 p16-resp-codes p16-no-codes p16-forgotten
-		p17-order p18-pipeline p18-dele-quit p19-no-quit p19-quit p19-quit-half-close p20-rset p20-dele-refused p21-client-gone p22-keep-alive
+		p17-order p18-pipeline p18-dele-quit p18-bad-behind-login p19-no-quit p19-quit p19-quit-half-close p20-rset p20-dele-refused p21-client-gone p22-keep-alive
 		p22-not-before-login p22-server-gone p23-replace p24-sizes p25-tag p26-top-zero
 		p26-top-zero-body p26-top-lines p26-top-notice p26-top-first p26-top-tagged p27-too-large p27-too-large-tag p27-too-large-cut
 		p27-drip-retry p27-drip-silent p28-drip p28-wait p28-replace p29-budget p29-budget-judge p30-uidl p31-dele p31-dele-withheld
