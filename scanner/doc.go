@@ -46,6 +46,8 @@
 //     anew; one set forward may end it early, and never the count.
 //   - 2026: verdicts are remembered by the digest of what was judged, in memory and for an hour at most: rules do not change within one
 //     Scanner, but an engine outside this process may learn. UIDLs are the server's to choose, and may come back for other mail.
+//   - 2026: where the rest of a mail is kept (trim.go), what is kept is copied octet by octet by a reader that is strict where the walk is
+//     tolerant, and then judged anew: that the rest is harmless is never concluded from where something was found.
 //   - 2026: shadow mode decides like any other and then delivers: what it reports is what would have been done, but for the refusals an
 //     engine's failure adds up to, since nothing is refused.
 package scanner

@@ -31,6 +31,8 @@ type Ruling struct {
 	Tag     []byte // Action Tag: one header line, CRLF included, to send before the mail
 	Notice  []byte // Action Replace: the whole mail to send instead, CRLF line ends, not dot-stuffed
 	ID      string // Action Replace: the original's quarantine id
+
+	KeptRest bool // Action Replace: Notice is the mail itself with some of its parts replaced
 }
 
 // Item is one mail that is about to be replaced.
@@ -57,14 +59,26 @@ type Composer interface {
 	Compose(item Item, id string) ([]byte, error)
 }
 
+// PartComposer writes what takes the place of one part of a mail whose rest is kept. scanner/notice is one.
+type PartComposer interface {
+	// ComposeFields returns the fields for the mail's header that say what was done, Subject and Message-ID among them, each
+	// line ended by CRLF.
+	ComposeFields(item Item, id string) ([]byte, error)
+
+	// ComposePart returns an entity, header and body, with CRLF line ends, in place of a part whose file name, as far as it has
+	// one, is name. item names the findings of that part only.
+	ComposePart(item Item, id, name string) ([]byte, error)
+}
+
 // JudgeConfig says what a Judge is made of. Scanner, Keeper and Composer are required.
 type JudgeConfig struct {
 	Scanner  *Scanner
 	Keeper   Keeper
 	Composer Composer
-	Policy   Policy   // nil: DefaultPolicy
-	Shadow   bool     // judge and log; every mail is delivered as it came
-	Retries  *Retries // what is known of mails refused before; nil: nothing. A successor has its predecessor's
+	Parts    PartComposer // where only the parts in which something was found are replaced; nil: the whole mail is
+	Policy   Policy       // nil: DefaultPolicy
+	Shadow   bool         // judge and log; every mail is delivered as it came
+	Retries  *Retries     // what is known of mails refused before; nil: nothing. A successor has its predecessor's
 	Log      *slog.Logger
 	Now      func() time.Time // nil: time.Now
 
@@ -81,6 +95,7 @@ type Counters struct {
 	Tagged    uint64 // mails passed on with a verdict line
 	Replaced  uint64 // mails kept in quarantine and replaced by a notice
 	Retried   uint64 // mails refused for now
+	KeptRest  uint64 // of those replaced, mails of which only some parts were
 
 	QuarantineFailures uint64 // mails that should have been replaced and could not be kept
 
@@ -102,6 +117,7 @@ type Judge struct {
 	shadow   bool
 	keeper   Keeper
 	composer Composer
+	parts    PartComposer
 	log      *slog.Logger
 	now      func() time.Time
 	retries  *Retries
@@ -116,6 +132,7 @@ type judged struct {
 	actions            [Deliver + 1]atomic.Uint64
 	shadowed           [Deliver + 1]atomic.Uint64 // by what would have been done
 	quarantineFailures atomic.Uint64
+	keptRest           atomic.Uint64
 	hits, misses       atomic.Uint64
 	allowed            atomic.Uint64
 	rulings            rulings
@@ -139,7 +156,7 @@ func NewJudge(c JudgeConfig) (*Judge, error) {
 		c.Now = time.Now
 	}
 	return &Judge{
-		scanner: c.Scanner, policy: c.Policy, shadow: c.Shadow, keeper: c.Keeper, composer: c.Composer, log: c.Log, now: c.Now,
+		scanner: c.Scanner, policy: c.Policy, shadow: c.Shadow, keeper: c.Keeper, composer: c.Composer, parts: c.Parts, log: c.Log, now: c.Now,
 		retries: c.Retries, counted: &judged{}, allowances: c.Allowances,
 	}, nil
 }
@@ -233,6 +250,15 @@ func (j *Judge) replace(ctx context.Context, r *Ruling, o Origin, cause Cause, m
 		return fmt.Errorf("quarantine: %w", err)
 	}
 	r.ID = id
+	if j.parts != nil {
+		rest, err := j.keepRest(ctx, item, id, mail)
+		if err == nil {
+			j.counted.keptRest.Add(1)
+			r.Notice, r.KeptRest = rest, true
+			return nil
+		}
+		j.log.Info("the whole mail is replaced", "id", id, "reason", err)
+	}
 	notice, err := j.composer.Compose(item, id)
 	if err != nil {
 		j.log.Error("no notice could be written, the mail stays on the server", "client", o.Client.String(), "server", o.Server.String(), "id", id, "error", err)
@@ -276,6 +302,9 @@ func (j *Judge) record(o Origin, r Ruling, cause Cause, more ...slog.Attr) {
 	if cause != CauseNone && cause != CauseInfected {
 		attrs = append(attrs, slog.String("cause", string(cause)), slog.String("detail", v.Detail))
 	}
+	if r.KeptRest {
+		attrs = append(attrs, slog.Bool("kept_rest", true))
+	}
 	if v.Cached {
 		attrs = append(attrs, slog.Bool("cached", true))
 	}
@@ -296,6 +325,7 @@ func (j *Judge) Counters() Counters {
 		Tagged:             c.actions[Tag].Load(),
 		Replaced:           c.actions[Replace].Load(),
 		Retried:            c.actions[Retry].Load(),
+		KeptRest:           c.keptRest.Load(),
 		QuarantineFailures: c.quarantineFailures.Load(),
 		Allowed:            c.allowed.Load(),
 		CacheHits:          c.hits.Load(),

@@ -28,7 +28,7 @@ const atEOF = -1
 type lines struct {
 	r       *bufio.Reader
 	open    []string // delimiter lines of the open multiparts, "--" included, outermost first
-	piece   []byte   // the current piece
+	piece   []byte   // the current piece; after a mark, the line that is the boundary
 	whole   bool     // the current piece begins a line
 	midline bool     // the next piece goes on with the line of the current one
 	again   bool     // the current piece is to be delivered once more
@@ -57,12 +57,12 @@ func (l *lines) next() (piece []byte, begins, ok bool, m mark, err error) {
 	if len(piece) == 0 {
 		return nil, false, false, mark{level: atEOF}, nil
 	}
+	l.piece, l.whole = piece, begins
 	if begins {
 		if m, ok := l.match(piece); ok {
 			return nil, false, false, m, nil
 		}
 	}
-	l.piece, l.whole = piece, begins
 	return piece, begins, true, mark{}, nil
 }
 

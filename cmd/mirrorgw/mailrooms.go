@@ -70,9 +70,13 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 	if rooms.notice, err = newComposer(noticeConfig(cfg, m.log)); err != nil {
 		return nil, &exitError{exitUsage, fmt.Errorf("notice.template: %w", err)} // the one thing that can be wrong with it by now
 	}
-	if rooms.judge, err = newJudge(scanner.JudgeConfig{
+	judging := scanner.JudgeConfig{
 		Scanner: sc, Keeper: m.store, Composer: rooms.notice, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Retries: m.retries, Allowances: m.store, Log: m.log,
-	}); err != nil {
+	}
+	if cfg.Notice.KeepRest {
+		judging.Parts = rooms.notice
+	}
+	if rooms.judge, err = newJudge(judging); err != nil {
 		return nil, err
 	}
 	for i, rule := range cfg.Intercept {

@@ -13,11 +13,11 @@ import (
 	"mirrorgw/testnet"
 )
 
-// serveOneMail answers every command of every session on the lab's mail server with +OK, and RETR with mail, whose lines end
+// serveOneMail answers every command of every session at one address of the lab's mail server with +OK, and RETR with mail, whose lines end
 // in CRLF.
-func serveOneMail(t *testing.T, lab *testnet.Lab, mail string) netip.AddrPort {
+func serveOneMail(t *testing.T, lab *testnet.Lab, address netip.Addr, mail string) netip.AddrPort {
 	t.Helper()
-	server := netip.AddrPortFrom(testnet.MailIPv4, 110)
+	server := netip.AddrPortFrom(address, 110)
 	l, err := lab.Internet.Listen(t.Context(), server)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestPolicyByReload(t *testing.T) {
 	// The template is in reach from the start, as one that is added later need not be.
 	g := startGateway(t, lab, with("", "notice: {template: "+template+"}\n"))
 	const mail = "From: a@example.org\r\nSubject: x\r\n\r\nmarked mail\r\n"
-	server := serveOneMail(t, lab, mail)
+	server := serveOneMail(t, lab, testnet.MailIPv4, mail)
 	const original = "+OK mail follows\r\n" + mail
 	for _, step := range []struct {
 		name, scan, more string
@@ -136,20 +136,21 @@ func TestPolicyByReload(t *testing.T) {
 			t.Errorf("%s: shadow %t in %+v\n%s", step.name, shadow, s, shown)
 		}
 	}
+	checkKeptRest(t, lab, g, with("", "notice: {keep_rest: true}\n"))
 	s, err := control.Fetch(t.Context(), lab.ControlSocket())
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]uint64{
-		"infected": 18, "replaced": 8, "delivered": 6, "tagged": 2, "retried": 2, "shadow_replaced": 4,
-		"cache_hits": 9, "cache_misses": 9, // each reload forgets
+		"infected": 19, "replaced": 9, "kept_rest": 1, "delivered": 6, "tagged": 2, "retried": 2, "shadow_replaced": 4,
+		"cache_hits": 9, "cache_misses": 10, // each reload forgets
 	}
 	for name, n := range want {
 		if got := s.Events["messages"][name]; got != n {
 			t.Errorf("messages.%s is %d, want %d", name, got, n)
 		}
 	}
-	if s.Quarantine.Count != 8 || s.Events["notices"]["composed"] != 8 || s.Events["notices"]["template_failures"] != 0 {
+	if s.Quarantine.Count != 9 || s.Events["notices"]["composed"] != 9 || s.Events["notices"]["template_failures"] != 0 {
 		t.Errorf("quarantine %+v, notices %v", s.Quarantine, s.Events["notices"])
 	}
 	log, err := g.Log()
@@ -167,5 +168,22 @@ func TestPolicyByReload(t *testing.T) {
 	code, _, stderr := call(t, rooms{}, "reload", "-c", g.Config)
 	if code != exitNo || !strings.Contains(stderr, template+":1:2: ") || !strings.Contains(retrieve(t, lab, server), "A message to you was stopped") {
 		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+// checkKeptRest has the gateway replace one part of a mail only.
+func checkKeptRest(t *testing.T, lab *testnet.Lab, g *testnet.Gateway, yaml string) {
+	t.Helper()
+	rewrite(t, g.Config, yaml)
+	if code, _, stderr := call(t, rooms{}, "reload", "-c", g.Config); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	const before = "From: a@example.org\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+	const first = "\r\n--b\r\n\r\nhello\r\n--b\r\n"
+	server := serveOneMail(t, lab, testnet.MailIPv6, before+"Subject: x\r\n"+first+"Content-Type: text/html\r\n\r\nmarked\r\n--b--\r\n")
+	got := retrieve(t, lab, server)
+	if !strings.HasPrefix(got, "+OK message follows\r\n"+before) || !strings.Contains(got, first+"Content-Type: text/plain; charset=utf-8\r\n") ||
+		!strings.Contains(got, "A part of this message was removed") || !strings.Contains(got, "Subject: [mirrorgw] x\r\n") || strings.Contains(got, "marked") {
+		t.Errorf("with the rest kept: %q", got)
 	}
 }

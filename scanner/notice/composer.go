@@ -45,7 +45,7 @@ type Counters struct {
 	TemplateFailures uint64 // notices for which a template of one's own failed, so that the built-in text was used
 }
 
-// Composer writes notices. It is a scanner.Composer, safe for concurrent use.
+// Composer writes notices. It is a scanner.Composer and a scanner.PartComposer, safe for concurrent use.
 type Composer struct {
 	cfg      Config
 	builtIn  map[string]*template.Template // by language, those that are configured
@@ -194,7 +194,7 @@ func compose(item scanner.Item, id string) mail.Header {
 		h.SetMsgIDList("References", []string{s.MessageID})
 	}
 	h.SetMessageID(messageID(s.MessageID, id))
-	h.SetSubject(strings.TrimSpace(subjectPrefix + s.Subject))
+	h.SetSubject(subject(item))
 	if len(s.Recipients) > 0 {
 		h.SetText("To", addresses(s.Recipients...))
 	} else {
@@ -221,6 +221,11 @@ func addresses(list ...*mail.Address) string {
 		}
 	}
 	return strings.Join(written, ", ")
+}
+
+// subject returns the subject of a notice.
+func subject(item scanner.Item) string {
+	return strings.TrimSpace(subjectPrefix + item.Summary.Subject)
 }
 
 // verdict returns the value of the X-Mirrorgw-Verdict field.

@@ -22,5 +22,7 @@
 //     promised to users.
 //   - 2026: a template of one's own is executed for a mail of every kind, full and empty, before it is used; should it fail for a real
 //     one all the same, the built-in text takes its place, counted and logged: a notice is no reason to withhold a mailbox.
+//   - 2026: where only a part of a mail is replaced (part.go), the mail keeps its own header but for what is said of it here, and the
+//     fields stand behind those that stay, since the first of these may have left already.
 //   - 2026: the built-in texts are whole files, not one layout with words for it: who translates one sees what the reader will.
 package notice

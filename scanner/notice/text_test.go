@@ -2,7 +2,11 @@ package notice
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
+	"mime"
+	"mime/quotedprintable"
+	"net/mail"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -190,5 +194,54 @@ func TestTemplateThatFailsLater(t *testing.T) {
 	}
 	if _, err := c.Successor(Config{Language: "xx"}); err == nil {
 		t.Error("no error")
+	}
+}
+
+// What stands in place of one part names it and what was found, in every language and in words of one's own.
+func TestPart(t *testing.T) {
+	item := newItem("From: a@example.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <one@example.org>\r\n\r\n")
+	read := func(c *Composer, name string) string {
+		t.Helper()
+		entity, err := c.ComposePart(item, testID, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkForm(t, string(entity))
+		m, err := mail.ReadMessage(bytes.NewReader(entity))
+		if err != nil || len(m.Header) != 3 || m.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+			t.Fatalf("%v, %v", m.Header, err)
+		}
+		body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	for _, language := range Languages() {
+		body := read(newComposer(t, Config{Language: language}), "rechnung ü.exe")
+		for _, fact := range []string{"EICAR_Test_File (yara, ", "rechnung ü.exe\r\n", "quarantine release " + testID} {
+			if !strings.Contains(body, fact) {
+				t.Errorf("%s: no %q in\n%s", language, fact, body)
+			}
+		}
+	}
+	own := newComposer(t, Config{Template: writeTemplate(t, "whole{{define \"part\"}}own {{.PartName}}{{end}}")})
+	if body := read(own, "x"); body != "own x\r\n" {
+		t.Errorf("%q", body)
+	}
+	if body := read(newComposer(t, Config{Template: writeTemplate(t, "whole")}), ""); !strings.HasPrefix(body, "A part of this message") {
+		t.Errorf("%q", body)
+	}
+	fields, err := own.ComposeFields(item, testID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkForm(t, string(fields))
+	m, err := mail.ReadMessage(strings.NewReader(string(fields) + "\r\n"))
+	if err != nil || len(m.Header) != 3 || !strings.HasPrefix(m.Header.Get("X-Mirrorgw-Verdict"), "infected; ") || !strings.HasPrefix(m.Header.Get("Message-Id"), "<mirrorgw."+testID) {
+		t.Errorf("%v, %v", m, err)
+	}
+	if subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject")); err != nil || subject != "[mirrorgw] Grüße" {
+		t.Errorf("%q, %v", subject, err)
 	}
 }

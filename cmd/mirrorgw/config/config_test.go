@@ -64,7 +64,7 @@ scan:
   limits: {message: 1MiB, expanded: 2MiB, depth: 3, parts: 4, time: 1d}
   policy: {infected: tag, encrypted: replace, oversize: retry, partial: deliver, malformed: replace, budget: retry, error: tag}
   cache: 17
-notice: {language: de, languages: [{clients: [192.168.1.0/25, "fd00:1::/64"], language: pl}, {clients: [192.168.1.200], language: fr}], template: /etc/mirrorgw/notice.tmpl}
+notice: {language: de, languages: [{clients: [192.168.1.0/25, "fd00:1::/64"], language: pl}, {clients: [192.168.1.200], language: fr}], template: /etc/mirrorgw/notice.tmpl, keep_rest: true}
 quarantine: {dir: /srv/quarantine, keep: 400d, max: 10GiB}
 control: {socket: /tmp/ctl}
 metrics: {listen: "[::1]:9999"}
@@ -112,6 +112,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Language:  "de",
 			Languages: []NoticeLanguage{{prefixes("192.168.1.0/25", "fd00:1::/64"), "pl"}, {prefixes("192.168.1.200/32"), "fr"}},
 			Template:  "/etc/mirrorgw/notice.tmpl",
+			KeepRest:  true,
 		},
 		Quarantine: Quarantine{Dir: "/srv/quarantine", Keep: 400 * 24 * time.Hour, Max: 10 << 30},
 		Control:    Control{Socket: "/tmp/ctl"},

@@ -11,6 +11,7 @@ type Notice struct {
 	Language  string           // one of notice.Languages
 	Languages []NoticeLanguage // for some clients; first match wins
 	Template  string           // path of a text of one's own; empty: the built-in ones
+	KeepRest  bool             // replace only the parts of a mail in which something was found
 }
 
 // NoticeLanguage is the language for some clients.
@@ -28,6 +29,7 @@ func (v value) notice(n *Notice) {
 				v.path(&n.Template)
 			}
 		},
+		"keep_rest": func(v value) { v.boolean(&n.KeepRest) },
 	})
 }
 

@@ -84,6 +84,7 @@ func Write(w io.Writer, c *Config) error {
 		return "{clients: " + prefixList(l.Clients) + ", language: " + quote(l.Language) + "}"
 	}))
 	line("  template: %s%s", quote(c.Notice.Template), ifEmpty([]byte(c.Notice.Template), "  # the built-in texts"))
+	line("  keep_rest: %t  # true: only the parts with a finding are replaced, where that is safe", c.Notice.KeepRest)
 	line("quarantine:")
 	line("  dir: %s", quote(c.Quarantine.Dir))
 	line("  keep: %s", formatDuration(c.Quarantine.Keep))
