@@ -1,14 +1,13 @@
 package stack
 
 import (
-	"errors"
 	"io"
 	"net"
-	"syscall"
+	"os"
+	"sync"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
-	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/waiter"
 )
@@ -23,9 +22,19 @@ const (
 
 // conn is one leg of a flow. Beside net.Conn it has what *net.TCPConn has for ending one direction or both: CloseWrite,
 // CloseRead and SetLinger.
+//
+// gVisor's own adapter makes a channel for each read that waits and a timer for each deadline that is set; a relay waits for every line,
+// and sets a deadline.
 type conn struct {
-	*gonet.TCPConn
-	ep tcpip.Endpoint
+	ep            tcpip.Endpoint
+	local, remote net.Addr
+
+	reading sync.Mutex // held by Read
+	in      waiting
+
+	writing sync.Mutex // held by Write
+	out     waiting
+	data    payload // what is being written
 }
 
 // newConn wraps an established endpoint, which it keeps.
@@ -37,7 +46,99 @@ func newConn(wq *waiter.Queue, ep tcpip.Endpoint) *conn {
 	_ = ep.SetSockOpt(&idle)
 	_ = ep.SetSockOpt(&interval)
 	_ = ep.SetSockOptInt(tcpip.KeepaliveCountOption, keepaliveCount)
-	return &conn{TCPConn: gonet.NewTCPConn(wq, ep), ep: ep}
+	c := &conn{ep: ep}
+	// Like these, which then are the zero address.
+	local, _ := ep.GetLocalAddress()
+	remote, _ := ep.GetRemoteAddress()
+	c.local, c.remote = net.TCPAddrFromAddrPort(addrPort(local)), net.TCPAddrFromAddrPort(addrPort(remote))
+	c.in.init(wq, waiter.ReadableEvents)
+	c.out.init(wq, waiter.WritableEvents)
+	return c
+}
+
+// Read reads data from the connection. A reset is syscall.ECONNRESET and a missed deadline os.ErrDeadlineExceeded, as they are
+// with a kernel socket.
+func (c *conn) Read(b []byte) (int, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if c.in.missed() {
+		return 0, c.failed("read", os.ErrDeadlineExceeded)
+	}
+	if len(b) == 0 {
+		return 0, nil
+	}
+	for {
+		w := tcpip.SliceWriter(b)
+		result, err := c.ep.Read(&w, tcpip.ReadOptions{})
+		switch err.(type) {
+		case nil:
+			c.ep.ModerateRecvBuf(result.Count)
+			return result.Count, nil
+		case *tcpip.ErrWouldBlock:
+			if err := c.in.wait(); err != nil {
+				return 0, c.failed("read", err)
+			}
+		case *tcpip.ErrClosedForReceive:
+			return 0, io.EOF
+		default:
+			return 0, c.failed("read", asError(err))
+		}
+	}
+}
+
+// Write writes data to the connection. Errors are as those of Read.
+func (c *conn) Write(b []byte) (n int, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	defer func() { c.data.left = nil }()
+	if c.out.missed() {
+		return 0, c.failed("write", os.ErrDeadlineExceeded)
+	}
+	for n < len(b) {
+		c.data.left = b[n:]
+		wrote, err := c.ep.Write(&c.data, tcpip.WriteOptions{})
+		n += int(wrote)
+		switch err.(type) {
+		case nil:
+		case *tcpip.ErrWouldBlock:
+			if err := c.out.wait(); err != nil {
+				return n, c.failed("write", err)
+			}
+		default:
+			return n, c.failed("write", asError(err))
+		}
+	}
+	return n, nil
+}
+
+// failed words an error as the standard library does.
+func (c *conn) failed(op string, err error) error {
+	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}
+}
+
+// LocalAddr returns the address on our side: on the client's leg the server's, which the gateway answers for.
+func (c *conn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr returns the peer's address.
+func (c *conn) RemoteAddr() net.Addr { return c.remote }
+
+// SetDeadline sets both deadlines.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.in.set(t)
+	c.out.set(t)
+	return nil
+}
+
+// SetReadDeadline bounds reads, those in progress included; the zero time lifts it.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.in.set(t)
+	return nil
+}
+
+// SetWriteDeadline bounds writes, those in progress included; the zero time lifts it.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.out.set(t)
+	return nil
 }
 
 // SetLinger is (*net.TCPConn).SetLinger: with 0, Close resets the connection and discards what was not sent.
@@ -46,46 +147,29 @@ func (c *conn) SetLinger(sec int) error {
 	return nil
 }
 
-// Read reads data from the connection. A reset is syscall.ECONNRESET, as it is with a kernel socket.
-func (c *conn) Read(b []byte) (int, error) {
-	n, err := c.TCPConn.Read(b)
-	return n, asKernel(err)
-}
+// CloseWrite ends the direction to the peer. What was written is still sent.
+func (c *conn) CloseWrite() error { return c.shut(tcpip.ShutdownWrite) }
 
-// Write writes data to the connection. A reset is syscall.ECONNRESET, as it is with a kernel socket.
-func (c *conn) Write(b []byte) (int, error) {
-	n, err := c.TCPConn.Write(b)
-	return n, asKernel(err)
+// CloseRead has reads return io.EOF. The peer is not told.
+func (c *conn) CloseRead() error { return c.shut(tcpip.ShutdownRead) }
+
+func (c *conn) shut(direction tcpip.ShutdownFlags) error {
+	if err := c.ep.Shutdown(direction); err != nil {
+		return c.failed("close", asError(err))
+	}
+	return nil
 }
 
 // orphanTimeout is how long a closed connection goes on sending what was written, its FIN included, to a peer that acknowledges
 // nothing. By itself the netstack would for a quarter of an hour, at 27 KB for each session whose client went out of the door.
 const orphanTimeout = 30 * time.Second
 
-// forgetBuffer is what is "written" last: the netstack keeps a reference to the slice of the last write, a relay's buffer of 32 KB
-// or more, as long as an ended connection lingers.
-type forgetBuffer struct{}
-
-var errForget = errors.New("nothing to write")
-
-// Read implements tcpip.Payloader: it never has anything.
-func (forgetBuffer) Read([]byte) (int, error) { return 0, errForget }
-
-// Len implements tcpip.Payloader.
-func (forgetBuffer) Len() int { return 1 }
-
-// CloseWrite ends the direction to the peer. What was written is still sent.
-func (c *conn) CloseWrite() error {
-	_, _ = c.ep.Write(forgetBuffer{}, tcpip.WriteOptions{}) // fails, as it is to
-	return c.TCPConn.CloseWrite()
-}
-
 // Close closes the connection. What was written is still sent.
 func (c *conn) Close() error {
-	_, _ = c.ep.Write(forgetBuffer{}, tcpip.WriteOptions{}) // fails, as it is to
 	timeout := tcpip.TCPUserTimeoutOption(orphanTimeout)
 	_ = c.ep.SetSockOpt(&timeout) // never fails
-	return c.TCPConn.Close()
+	c.ep.Close()
+	return nil
 }
 
 // reset ends the connection with a RST.
@@ -111,16 +195,18 @@ func (c *conn) flush(clock tcpip.Clock) {
 	}
 }
 
-// resetText is how gonet words a reset, of which it keeps the text only.
-var resetText = (&tcpip.ErrConnectionReset{}).String()
+// payload is what is handed to the netstack to be written. The netstack keeps a reference to the payload of the last write for as long as an
+// ended connection lingers: it is emptied after each, lest a relay's buffer stay with it. It implements tcpip.Payloader.
+type payload struct{ left []byte }
 
-// asKernel gives a reset the identity it has in the standard library.
-func asKernel(err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return err
+// Read implements io.Reader.
+func (p *payload) Read(b []byte) (int, error) {
+	n := copy(b, p.left)
+	if p.left = p.left[n:]; n == 0 && len(b) > 0 {
+		return 0, io.EOF
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err.Error() == resetText {
-		op.Err = syscall.ECONNRESET
-	}
-	return err
+	return n, nil
 }
+
+// Len implements tcpip.Payloader.
+func (p *payload) Len() int { return len(p.left) }
