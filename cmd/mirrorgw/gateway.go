@@ -194,8 +194,9 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 
 	examining, stopExamining := context.WithCancel(toTheLast)
 	defer stopExamining()
-	forwarding.Go(func() { m.doctor.Run(examining) }) // ends with examining, as Run returns
-	forwarding.Go(func() { m.store.Run(examining) })  // the same
+	forwarding.Go(func() { m.doctor.Run(examining) })  // ends with examining, as Run returns
+	forwarding.Go(func() { m.store.Run(examining) })   // the same
+	forwarding.Go(func() { manageGarbage(examining) }) // the same
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
