@@ -45,13 +45,16 @@ func (s Spool) withDefaults() Spool {
 // crash. It is written by one goroutine and, once written, may be read by several.
 type Buffer struct {
 	spool Spool
-	mem   []byte   // its capacity is taken from the quota's memory
+	mem   []byte   // the content, or with a file what of its end is not in there yet; its capacity is taken from the quota's memory
 	file  *os.File // nil while the content is in mem
 	size  int64    // once there is a file, taken from the quota's disk
 }
 
-// Write appends p, which it copies. Beyond Spool.Memory every call is a system call: gather short lines first. It writes all
-// of p or, with an error, the part of it that fitted.
+// gather is how much is gathered for a file before it is written there, in octets, as far as Spool.Memory and the quota allow it: mails come
+// in lines and segments.
+const gather = 64 << 10
+
+// Write appends p, which it copies. It writes all of p or, with an error, the part of it that fitted.
 //
 // Errors: ErrTooLarge at Spool.Max; ErrSpoolFull at the Quota's bound for the disk; the file's own errors (a full disk, say)
 // otherwise.
@@ -70,8 +73,18 @@ func (b *Buffer) Write(p []byte) (int, error) {
 		b.size += int64(len(p))
 		return len(p), tooLarge
 	}
+	if len(b.mem)+len(p) > cap(b.mem) {
+		if err := b.flush(); err != nil {
+			return 0, err
+		}
+	}
 	if !b.spool.Quota.takeDisk(int64(len(p))) {
 		return 0, ErrSpoolFull
+	}
+	if len(p) <= cap(b.mem) {
+		b.mem = append(b.mem, p...)
+		b.size += int64(len(p))
+		return len(p), tooLarge
 	}
 	n, err := b.file.WriteAt(p, b.size)
 	b.size += int64(n)
@@ -80,6 +93,26 @@ func (b *Buffer) Write(p []byte) (int, error) {
 		return n, fmt.Errorf("spooling a message: %w", err)
 	}
 	return n, tooLarge
+}
+
+// flush writes what has been gathered to the file. With an error it stays where it is.
+func (b *Buffer) flush() error {
+	if b.file == nil || len(b.mem) == 0 {
+		return nil
+	}
+	if _, err := b.file.WriteAt(b.mem, b.written()); err != nil {
+		return fmt.Errorf("spooling a message: %w", err)
+	}
+	b.mem = b.mem[:0]
+	return nil
+}
+
+// written returns the octets in the file.
+func (b *Buffer) written() int64 {
+	if b.file == nil {
+		return 0
+	}
+	return b.size - int64(len(b.mem))
 }
 
 // grow makes room for n octets more in memory, if the quota has it.
@@ -113,6 +146,9 @@ func (b *Buffer) spill() error {
 	}
 	b.spool.Quota.give(int64(cap(b.mem)), 0)
 	b.file, b.mem = f, nil
+	if n := min(b.spool.Memory, gather); b.spool.Quota.mayTakeMemory(n) {
+		b.mem = make([]byte, 0, n)
+	}
 	return nil
 }
 
@@ -146,41 +182,66 @@ func (b *Buffer) Reader() *io.SectionReader { return io.NewSectionReader(b, 0, b
 
 // WriteTo implements io.WriterTo over what has been written, from the beginning each time. Unlike a copy from Reader it
 // takes no buffer while the content is in memory.
+//
+// It also puts all of the content where Part.Region finds it: one goroutine calls it first, before others read.
 func (b *Buffer) WriteTo(w io.Writer) (int64, error) {
 	if b.file != nil {
-		return io.Copy(w, b.Reader())
+		if err := b.flush(); err != nil {
+			return 0, err
+		}
+		return io.CopyBuffer(onlyWriter{w}, onlyReader{b.Reader()}, make([]byte, gather))
 	}
 	n, err := w.Write(b.mem)
 	return int64(n), err
 }
 
+// onlyWriter and onlyReader hide what else there is, so that a copy uses the buffer it is given.
+type (
+	onlyWriter struct{ io.Writer }
+	onlyReader struct{ io.Reader }
+)
+
 // ReadAt implements io.ReaderAt over what has been written.
-func (b *Buffer) ReadAt(p []byte, off int64) (int, error) {
+func (b *Buffer) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < 0 {
 		return 0, errors.New("scanner: negative offset")
 	}
 	if off >= b.size {
 		return 0, io.EOF
 	}
-	if b.file != nil {
-		return b.file.ReadAt(p, off)
+	written := b.written()
+	if off < written {
+		n, err = b.file.ReadAt(p[:min(int64(len(p)), written-off)], off)
+		if err != nil {
+			return n, err
+		}
 	}
-	n := copy(p, b.mem[off:])
+	if n < len(p) {
+		n += copy(p[n:], b.mem[off+int64(n)-written:])
+	}
 	if n < len(p) {
 		return n, io.EOF
 	}
 	return n, nil
 }
 
-// region returns the content as memory or as a file; see Part.Region.
-func (b *Buffer) region() (mem []byte, file *os.File) { return b.mem, b.file }
+// region returns the content as memory or as a file; see Part.Region. Where the end of it cannot be written to the file, which
+// WriteTo would have told, the file is closed: no engine shall find a part of a content clean.
+func (b *Buffer) region() (mem []byte, file *os.File) {
+	if b.file == nil {
+		return b.mem, nil
+	}
+	if b.flush() != nil {
+		b.file.Close()
+	}
+	return nil, b.file
+}
 
 // Close gives memory and file back. The buffer is not usable afterwards. Calling it again does nothing.
 func (b *Buffer) Close() error {
 	f := b.file
-	if f == nil {
-		b.spool.Quota.give(int64(cap(b.mem)), 0)
-	} else {
+	b.spool.Quota.give(int64(cap(b.mem)), 0)
+	if f != nil {
 		b.spool.Quota.give(0, b.size)
 	}
 	b.mem, b.file, b.size = nil, nil, 0

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -15,6 +16,7 @@ func FuzzBuffer(f *testing.F) {
 	f.Add([]byte("hello"), int64(3), uint64(1))
 	f.Add(bytes.Repeat([]byte("0123456789"), 100), int64(100), uint64(2))
 	f.Add([]byte{}, int64(0), uint64(3))
+	f.Add(bytes.Repeat([]byte("0123456789abcdef"), 3*gather/16), int64(100), uint64(4))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, content []byte, memory int64, seed uint64) {
 		b := Spool{Dir: dir, Memory: memory % 2000, Max: 1 << 20}.NewBuffer()
@@ -22,6 +24,9 @@ func FuzzBuffer(f *testing.F) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		for rest := content; len(rest) > 0; {
 			n := random.IntN(min(len(rest), 300)) + 1
+			if random.IntN(64) == 0 {
+				n = random.IntN(len(rest)) + 1
+			}
 			if m, err := b.Write(rest[:n]); m != n || err != nil {
 				t.Fatalf("Write: %d, %v", m, err)
 			}
@@ -68,6 +73,33 @@ func TestBufferTooLarge(t *testing.T) {
 		if got, _ := io.ReadAll(b.Reader()); string(got) != "12345678ab" {
 			t.Errorf("content %q", got)
 		}
+	}
+}
+
+// Where what was gathered does not go into the file, as on a full disk, nothing is lost, and no engine is shown the rest.
+func TestBufferGatheredWithoutRoom(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	b := &Buffer{spool: Spool{}.withDefaults(), file: full, mem: make([]byte, 0, gather)}
+	defer b.Close()
+	want := bytes.Repeat([]byte("line\r\n"), gather/6)
+	if n, err := b.Write(want); n != len(want) || err != nil {
+		t.Fatalf("Write: %d, %v", n, err)
+	}
+	if n, err := b.Write(want); n != 0 || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("Write beyond: %d, %v", n, err)
+	}
+	if got, err := io.ReadAll(b.Reader()); !bytes.Equal(got, want) || err != nil {
+		t.Errorf("content of %d octets, %v", len(got), err)
+	}
+	if n, err := b.WriteTo(io.Discard); n != 0 || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("WriteTo: %d, %v", n, err)
+	}
+	_, file := b.region()
+	if _, err := file.Stat(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("an engine is shown a file: %v", err)
 	}
 }
 

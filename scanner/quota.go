@@ -37,12 +37,15 @@ func (q *Quota) Counters() QuotaCounters {
 
 // takeMemory says whether n octets more may be held in memory. A nil Quota allows anything.
 func (q *Quota) takeMemory(n int64) bool {
-	if q == nil || take(&q.memory, &q.memoryMax, n) {
+	if q.mayTakeMemory(n) {
 		return true
 	}
 	q.spilled.Add(1)
 	return false
 }
+
+// mayTakeMemory is takeMemory for what can be done without.
+func (q *Quota) mayTakeMemory(n int64) bool { return q == nil || take(&q.memory, &q.memoryMax, n) }
 
 // takeDisk says whether n octets more may be held on disk.
 func (q *Quota) takeDisk(n int64) bool {
