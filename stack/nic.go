@@ -40,7 +40,8 @@ type nic struct {
 	writers    []FrameWriter
 	sent       *sentSegments
 	drops      *atomic.Uint64
-	frames     sync.Pool // of *[]byte, each for the largest frame
+	acks       *ackDelay
+	frames     sync.Pool // of *outgoing
 
 	mu         sync.RWMutex
 	dispatcher netstack.NetworkDispatcher // guarded by mu
@@ -55,9 +56,9 @@ var (
 func newNIC(cfg Config, neighbours Neighbours, sent *sentSegments, drops *atomic.Uint64) *nic {
 	n := &nic{mac: tcpip.LinkAddress(cfg.MAC), offload: cfg.Offload, neighbours: neighbours, writers: cfg.Writers, sent: sent, drops: drops}
 	n.mtu.Store(uint32(cfg.MTU))
+	n.acks = newACKDelay(cfg.Clock, n.sendHeld)
 	n.frames.New = func() any {
-		b := make([]byte, VNetHeaderLen+header.EthernetMinimumSize+gsoMaxSize)
-		return &b
+		return &outgoing{buf: make([]byte, VNetHeaderLen+header.EthernetMinimumSize+gsoMaxSize)}
 	}
 	return n
 }
@@ -92,23 +93,41 @@ func (n *nic) deliver(frame []byte) {
 	dispatcher.DeliverNetworkPacket(eth.Type(), pkt)
 }
 
+// outgoing is the memory in which a frame leaves.
+type outgoing struct {
+	buf   []byte // for the largest frame
+	batch [1][]byte
+}
+
 // WritePackets sends packets out. A packet the device does not take is dropped and counted: TCP sends it again. Netstack
 // knows but a few errors here and panics on others, so none is returned.
 func (n *nic) WritePackets(pkts netstack.PacketBufferList) (int, tcpip.Error) {
-	var batch [1][]byte
 	for _, pkt := range pkts.AsSlice() {
-		buf := n.frames.Get().(*[]byte)
-		if frame, ok := n.encode(pkt, *buf); ok {
-			batch[0] = frame
-			if _, err := n.writers[pkt.Hash%uint32(len(n.writers))].WriteFrames(batch[:]); err != nil {
-				n.drops.Add(1)
-			}
-		} else {
+		out := n.frames.Get().(*outgoing)
+		if frame, ok := n.encode(pkt, out.buf); !ok {
 			n.drops.Add(1)
+		} else if !n.acks.hold(pkt, frame) {
+			n.write(out, frame, pkt.Hash)
 		}
-		n.frames.Put(buf)
+		n.frames.Put(out)
 	}
 	return pkts.Len(), nil
+}
+
+// sendHeld sends an acknowledgement that has waited for company.
+func (n *nic) sendHeld(frame []byte, hash uint32) {
+	out := n.frames.Get().(*outgoing)
+	n.write(out, frame, hash)
+	n.frames.Put(out)
+}
+
+// write sends a frame through the queue of its flow.
+func (n *nic) write(out *outgoing, frame []byte, hash uint32) {
+	out.batch[0] = frame
+	if _, err := n.writers[hash%uint32(len(n.writers))].WriteFrames(out.batch[:]); err != nil {
+		n.drops.Add(1)
+	}
+	out.batch[0] = nil
 }
 
 // encode writes pkt as a frame with its virtio header into buf. It reports false for what cannot be sent.
@@ -130,7 +149,15 @@ func (n *nic) encode(pkt *netstack.PacketBuffer, buf []byte) ([]byte, bool) {
 		}
 	}
 	frame := buf[:VNetHeaderLen]
-	for _, view := range pkt.AsSlices() {
+	views, skip := pkt.AsViewList()
+	for v := views.Front(); v != nil; v = v.Next() {
+		view := v.AsSlice()
+		if skip >= len(view) {
+			skip -= len(view)
+			continue
+		}
+		view = view[skip:]
+		skip = 0
 		if len(frame)+len(view) > cap(buf) {
 			return nil, false
 		}

@@ -43,6 +43,7 @@
 //   - 2026-11: the proxies stand where the mirror stands, at its address and with its way to the server, with a process for each core and
 //     their logs as they are by default. nginx asks this program, by HTTP, where to send a client: it cannot do without. Perdition starts a
 //     process for each session and gets a quarter of the sessions, so that a round has an end.
+//   - 2026-11: the gateway remembers no verdict, so that each of the mails, which are the same in every session, is judged each time.
 //   - 2026-11: CPU time is that of a process and its children, up to a tick of 10 ms. On a machine that others use as well it tells more than a
 //     rate does, and ratios of rates from one round more than the rates.
 //   - 2026-11: what the kernel's own forwarding costs in CPU is not told: it is interrupt time of whoever happens to run.

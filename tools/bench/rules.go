@@ -19,7 +19,7 @@ func (b *bench) enterManyRules(ctx context.Context) (leave func(context.Context)
 	path := filepath.Join(folder, "rules.yar")
 	var stop func(context.Context) error
 	if err = os.WriteFile(path, []byte(rules(1000)), 0o600); err == nil {
-		stop, err = b.enterGateway(ctx, "on", fmt.Sprintf("scan: {yara: {rules: [%s]}}\n", path))
+		stop, err = b.enterGateway(ctx, "on", fmt.Sprintf("scan: {cache: 0, yara: {rules: [%s]}}\n", path))
 	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
