@@ -159,6 +159,7 @@ func (s *Stack) park(frame []byte) bool {
 
 // dialParked dials the server of a parked flow and tells the client what came of it: the handshake, a refusal, or nothing.
 func (s *Stack) dialParked(f *flow) {
+	growStack()
 	server, err := s.dial(f.key.server)
 	t := &s.flows
 	t.mu.Lock()
@@ -248,6 +249,7 @@ func (s *Stack) claimed(ctx context.Context, key flowKey, client *conn) {
 
 // serve dials the server of f if that has not been done, and hands f to the handler.
 func (s *Stack) serve(ctx context.Context, f *flow) {
+	growStack()
 	t := &s.flows
 	defer func() {
 		t.mu.Lock()

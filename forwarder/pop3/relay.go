@@ -70,6 +70,7 @@ type Config struct {
 type Relay struct {
 	cfg      Config // every field set
 	counters *counters
+	buffers  *buffers
 }
 
 // New returns a Relay that has each message judged by cfg.Judge.
@@ -112,7 +113,7 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Relay{cfg: cfg, counters: &counters{}}, nil
+	return &Relay{cfg: cfg, counters: &counters{}, buffers: &buffers{}}, nil
 }
 
 // Successor returns a Relay with settings of its own that counts together with r: whichever is asked, Counters speaks of the

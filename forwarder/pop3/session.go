@@ -103,9 +103,7 @@ func newSession(r *Relay, client, server net.Conn) *session {
 			Server:   addrPort(client.LocalAddr()),
 		},
 	}
-	s.in = bufio.NewReaderSize(s.client, clientBuffer)
-	s.replies = bufio.NewReaderSize(s.server, serverBuffer)
-	s.out = bufio.NewWriterSize(s.client, outBuffer)
+	r.buffers.lend(s)
 	return s
 }
 
@@ -138,6 +136,7 @@ func (s *session) run(ctx context.Context) error {
 	}
 	s.pumps.Wait()
 	s.close()
+	s.relay.buffers.takeBack(s)
 
 	s.relay.counters.count(s.err)
 	s.relay.counters.ends[endOf(s.err)].Add(1)
@@ -153,6 +152,7 @@ func (s *session) run(ctx context.Context) error {
 // start runs pump as a goroutine of the session, which ends when pump returns an error and otherwise goes on.
 func (s *session) start(pump func() error) {
 	s.pumps.Go(func() {
+		growStack()
 		if err := s.guarded(pump); err != nil {
 			s.end(err)
 		}
