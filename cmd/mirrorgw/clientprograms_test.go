@@ -116,7 +116,7 @@ func runCurl(ctx context.Context, s session) error {
 	}
 	fetch := curl
 	var remove []string
-	for line := range strings.Lines(string(listing)) {
+	for line := range strings.Lines(strings.TrimLeft(string(listing), "\r\n")) { // curl ends even an empty listing's last line
 		number, uidl, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if _, err := strconv.Atoi(number); err != nil {
 			return fmt.Errorf("curl: UIDL: %q", line)
@@ -132,7 +132,7 @@ func runCurl(ctx context.Context, s session) error {
 			return err
 		}
 	}
-	if !s.keep {
+	if !s.keep && len(remove) > 0 {
 		_, err = s.run(ctx, nil, append(append(curl, "--head", "--request", "DELE"), remove...)...)
 	}
 	return err
