@@ -39,10 +39,18 @@ type base64Decoder struct {
 }
 
 func (d *base64Decoder) Write(p []byte) (int, error) {
+	n := len(p)
 	if d.ended {
-		return len(p), d.out.err
+		return n, d.out.err
 	}
-	for _, c := range p {
+	for len(p) > 0 {
+		if d.digits == 0 {
+			if p = d.quanta(p); len(p) == 0 {
+				break
+			}
+		}
+		c := p[0]
+		p = p[1:]
 		v := d.values[c]
 		switch {
 		case v < 64:
@@ -57,12 +65,31 @@ func (d *base64Decoder) Write(p []byte) (int, error) {
 			if d.padding == PadStops && d.digits > 1 {
 				d.end()
 				d.ended = true
-				return len(p), d.out.err
+				return n, d.out.err
 			}
 			d.end()
 		}
 	}
-	return len(p), d.out.err
+	return n, d.out.err
+}
+
+// quanta decodes the whole quanta at the beginning of p, four digits at a time, and returns what follows them.
+func (d *base64Decoder) quanta(p []byte) []byte {
+	for len(p) >= 4 {
+		out := d.out.room(3)
+		n := 0
+		for len(p) >= 4 && n+3 <= len(out) {
+			a, b, c, e := d.values[p[0]], d.values[p[1]], d.values[p[2]], d.values[p[3]]
+			if a|b|c|e > 63 {
+				d.out.n += n
+				return p
+			}
+			out[n], out[n+1], out[n+2] = a<<2|b>>4, b<<4|c>>2, c<<6|e
+			p, n = p[4:], n+3
+		}
+		d.out.n += n
+	}
+	return p
 }
 
 // end writes the whole octets of an unfinished quantum.

@@ -31,10 +31,35 @@ type qpDecoder struct {
 }
 
 func (d *qpDecoder) Write(p []byte) (int, error) {
-	for _, c := range p {
-		d.octet(c)
+	n := len(p)
+	for len(p) > 0 {
+		if len(d.escape) == 0 && len(d.blanks) == 0 {
+			plain := plainRun(p)
+			d.out.putAll(p[:plain])
+			if p = p[plain:]; len(p) == 0 {
+				break
+			}
+		}
+		d.octet(p[0])
+		p = p[1:]
 	}
-	return len(p), d.out.err
+	return n, d.out.err
+}
+
+// plainRun returns how many octets at the beginning of p stand for themselves whatever follows p. A blank does where another
+// such octet follows it.
+func plainRun(p []byte) int {
+	n := 0
+	for i, c := range p {
+		switch c {
+		case '=', '\r', '\n':
+			return n
+		case ' ', '\t':
+		default:
+			n = i + 1
+		}
+	}
+	return n
 }
 
 func (d *qpDecoder) octet(c byte) {

@@ -22,6 +22,23 @@ func (f *flusher) put(c byte) {
 	f.n++
 }
 
+// putAll is put for several octets.
+func (f *flusher) putAll(p []byte) {
+	for len(p) > 0 {
+		n := copy(f.room(1), p)
+		f.n += n
+		p = p[n:]
+	}
+}
+
+// room returns where the next octets go, at least n of them; the caller adds to f.n what it has written there.
+func (f *flusher) room(n int) []byte {
+	if len(f.buf)-f.n < n {
+		_ = f.flush() // the error is kept
+	}
+	return f.buf[f.n:]
+}
+
 func (f *flusher) flush() error {
 	if f.err == nil && f.n > 0 {
 		_, f.err = f.w.Write(f.buf[:f.n])
