@@ -8,41 +8,38 @@ import (
 	"mirrorgw/scanner/transfer"
 )
 
-// encoding is a content transfer encoding (RFC 2045 section 6), as far as it is undone here.
-type encoding uint8
+// Encoding is a content transfer encoding (RFC 2045 section 6), as far as the walk undoes it.
+type Encoding uint8
 
 const (
-	identity        encoding = iota // 7bit, 8bit, binary, none, and any name nobody knows: clients show such a body as it is
-	quotedPrintable                 // RFC 2045 section 6.7
-	base64Encoding                  // RFC 2045 section 6.8
-	foreign                         // known to some clients and not undone here
+	Identity        Encoding = iota // 7bit, 8bit, binary, none, and any name nobody knows: clients show such a body as it is
+	QuotedPrintable                 // RFC 2045 section 6.7
+	Base64                          // RFC 2045 section 6.8
 )
 
 // transferEncoding reads the value of a Content-Transfer-Encoding field.
-func transferEncoding(value string) encoding {
+func transferEncoding(value string) Encoding {
 	value = strings.ToLower(strings.Trim(value, " \t\""))
 	if i := strings.IndexAny(value, " \t;(,\""); i >= 0 {
 		value = value[:i]
 	}
 	switch value {
 	case "quoted-printable":
-		return quotedPrintable
+		return QuotedPrintable
 	case "base64":
-		return base64Encoding
-	case "x-uuencode", "uuencode", "x-uue", "uue", "x-yenc", "yenc", "mac-binhex40", "x-binhex40":
-		return foreign
+		return Base64
 	default:
-		return identity
+		return Identity
 	}
 }
 
 // newDecoder returns a writer that undoes e and writes the result to w. It reads as mail clients do: what is not part of the
 // encoding is skipped (base64) or taken as it stands (quoted-printable). Close writes what is left and does not close w.
-func newDecoder(e encoding, w io.Writer) io.WriteCloser {
+func newDecoder(e Encoding, w io.Writer) io.WriteCloser {
 	switch e {
-	case quotedPrintable:
+	case QuotedPrintable:
 		return transfer.NewQuotedPrintable(w, transfer.QuotedPrintable{})
-	case base64Encoding:
+	case Base64:
 		return transfer.NewBase64(w, transfer.Base64{})
 	default:
 		return &identityDecoder{out: bufio.NewWriterSize(w, 4<<10)}

@@ -20,7 +20,8 @@
 // Scan hashes the mail, hands the whole of it to every engine, and walks it (walk.go) over its lines (lines.go). The walk follows
 // multiparts as they come, decodes each leaf into a Buffer of its own (decode.go), has it judged unless its content has been seen,
 // and walks messages inside messages in their turn. What is found, what goes wrong and what is spent is noted in the examination.
-// What was judged goes to the Openers (opener.go), and what they find in it is judged and opened in its turn.
+// What was judged goes to the Openers (opener.go), and what they find in it is judged and opened in its turn; the whole mail goes to
+// them last, with a note of what the walk has decoded already (Part.Leaves).
 //
 // # Ownership and end
 //
@@ -36,8 +37,8 @@
 //     the fuzz test takes apart, and writes the notices' headers.
 //   - 2026: odd is not malformed. Bare LF, NULs, 8-bit octets, missing blank lines, endless lines, boundaries never closed and
 //     unknown transfer encodings are read as clients read them. Malformed is what leaves something undone: a multipart without
-//     a usable boundary or without a part, base64 that decodes to nothing, uuencode as a transfer encoding, and two different
-//     types or encodings for one part, of which a client may take either.
+//     a usable boundary or without a part. What may be read in several ways, as two types or encodings for one part, is walked in
+//     the first and carved in all (scanner/carve), and so needs no note.
 //   - 2026: a verdict names all causes, and Policy takes the strictest of their actions. With one cause only, adding a lenient
 //     defect to a mail would hide the one that matters.
 //   - 2026: when time runs out, the mail is to blame (budget), unless one call of an engine took half of it (error).

@@ -21,12 +21,21 @@ type Engine interface {
 // Part is one content to judge: the whole mail, or one decoded leaf of it.
 type Part struct {
 	Path string // position in the mail: "" the whole mail, "1.2" the second part of the first, as IMAP numbers sections (RFC 3501 section 6.4.5); "1.2/3" the third content an Opener found in it
-	Name string // file name the part claims, decoded; empty when it claims none. Hostile text: quote it before printing
+	Name string // file name the part claims, decoded and Printable; empty when it claims none. Hostile text: quote it before printing
 	Type string // media type the part claims, lower case, without parameters; empty for the whole mail
+
+	Names []string // every file name that some client may take it to have, Name's original among them, at most 16 of at most 1024 octets; as hostile as can be
 
 	Verbatim bool // its octets stand like this in the part it was found in, so that who has looked at that one has seen them
 
 	content *Buffer
+	leaves  []Leaf // of the whole mail only
+}
+
+// Leaf says where in the whole mail a body lies that the walk decoded, and how.
+type Leaf struct {
+	At, End  int64 // first octet, and the one behind the last
+	Encoding Encoding
 }
 
 // NewPart returns a part over content, which it borrows.
@@ -39,6 +48,10 @@ func (p *Part) Size() int64 { return p.content.Size() }
 
 // Reader returns a reader of the content, borrowed like the part. Several may be in use at once.
 func (p *Part) Reader() *io.SectionReader { return p.content.Reader() }
+
+// Leaves returns, for the whole mail, where the bodies lie that have been decoded and judged already, in the order in which they
+// stand. For any other part there are none. The slice is borrowed.
+func (p *Part) Leaves() []Leaf { return p.leaves }
 
 // Region returns the whole content either as memory or, when file is not nil, as an unlinked file of Size octets whose
 // offset is not used. Both are borrowed: read only, and not after Scan returns.

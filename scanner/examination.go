@@ -29,6 +29,7 @@ type examination struct {
 	expanded int64
 	ticks    int
 	scratch  []byte
+	leaves   []Leaf
 }
 
 // note records that something keeps the mail from being clean.
@@ -141,6 +142,9 @@ func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte, depth int)
 	}
 	if err := x.inTime(); err != nil {
 		return err
+	}
+	if part.Path == "" { // opened after the walk, which tells the openers what it has decoded
+		return nil
 	}
 	return x.open(part, depth)
 }

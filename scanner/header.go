@@ -32,17 +32,6 @@ func (h header) get(name string) string {
 	return ""
 }
 
-// ambiguous reports whether two readers may take different values for a field: its values differ, or are not all known.
-func (h header) ambiguous(name string) bool {
-	v := h.fields[name]
-	for i := 1; i < len(v); i++ {
-		if !strings.EqualFold(strings.TrimSpace(v[i]), strings.TrimSpace(v[0])) {
-			return true
-		}
-	}
-	return h.cut[name]
-}
-
 // readHeader reads the header at the current position of l, up to and including the blank line, and keeps the fields named
 // in want. A line that is neither field nor continuation ends the header too and is left as the first line of the body, as
 // mail clients do. When the text ends inside the header, ended is true and m says why.
@@ -144,10 +133,21 @@ func mediaType(value string) (typ string, params map[string]string) {
 	return typ, looseParams(rest)
 }
 
-// looseParams collects the name=value pairs in s, the first of each name. Values may be quoted.
+// looseParams collects the name=value pairs in s, the first of each name.
 func looseParams(s string) map[string]string {
 	params := make(map[string]string)
-	for s != "" {
+	for _, p := range looseParamList(s) {
+		if _, dup := params[p.name]; !dup {
+			params[p.name] = p.value
+		}
+	}
+	return params
+}
+
+// looseParamList returns the name=value pairs in s, about maxParams at most. Values may be quoted; of one that is not and has a blank
+// or a comment in it, there is the part before it first.
+func looseParamList(s string) (params []param) {
+	for s != "" && len(params) < maxParams {
 		var name string
 		if i := strings.IndexAny(s, "=;"); i < 0 {
 			return params
@@ -168,12 +168,10 @@ func looseParams(s string) map[string]string {
 			value, s, _ = strings.Cut(s, ";")
 			value = strings.TrimSpace(value)
 			if i := strings.IndexAny(value, " \t("); i >= 0 {
-				value = value[:i]
+				params = append(params, param{name, value[:i]})
 			}
 		}
-		if _, dup := params[name]; !dup && name != "" {
-			params[name] = value
-		}
+		params = append(params, param{name, value})
 	}
 	return params
 }

@@ -32,6 +32,8 @@ type lines struct {
 	whole   bool     // the current piece begins a line
 	midline bool     // the next piece goes on with the line of the current one
 	again   bool     // the current piece is to be delivered once more
+	from    int64    // of the octet at which the current piece, or the boundary met, begins
+	read    int64    // of the octet behind it
 }
 
 // newLines returns the lines of r, which holds about size octets: most contents are small, and need no large buffer.
@@ -54,6 +56,8 @@ func (l *lines) next() (piece []byte, begins, ok bool, m mark, err error) {
 	if err != nil && !l.midline && !errors.Is(err, io.EOF) {
 		return nil, false, false, mark{}, err
 	}
+	l.from = l.read
+	l.read += int64(len(piece))
 	if len(piece) == 0 {
 		return nil, false, false, mark{level: atEOF}, nil
 	}
@@ -68,6 +72,14 @@ func (l *lines) next() (piece []byte, begins, ok bool, m mark, err error) {
 
 // unread has the current piece delivered once more.
 func (l *lines) unread() { l.again = true }
+
+// at returns where the next piece begins.
+func (l *lines) at() int64 {
+	if l.again {
+		return l.from
+	}
+	return l.read
+}
 
 // match looks for a boundary of an open multipart in line, innermost first. Blanks after it are allowed (RFC 2046 section
 // 5.1.1), nothing else is: a boundary that is the beginning of another must not end it.

@@ -51,7 +51,9 @@ type contents struct {
 
 // Member implements Contents.
 func (c *contents) Member(name, mediaType string, content io.Reader) error {
-	return c.take(&Part{Name: Printable(name, maxName), Type: mediaType}, content)
+	var names nameSet
+	names.addOne(name)
+	return c.take(&Part{Name: Printable(name, maxName), Names: names, Type: mediaType}, content)
 }
 
 // Excerpt implements Contents.

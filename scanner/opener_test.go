@@ -115,11 +115,11 @@ func TestOpenersAreBounded(t *testing.T) {
 			}},
 		},
 		{
-			name: "an error", mail: "open me", cause: CauseError, detail: "crate failed on the whole mail: torn",
+			name: "an error", mail: "open me", cause: CauseError, detail: "crate failed on part 1: torn",
 			opener: crate{open: func(*Part, Contents) (bool, error) { return true, errors.New("torn") }},
 		},
 		{
-			name: "a panic", mail: "open me", cause: CauseError, detail: "crate failed on the whole mail: panic",
+			name: "a panic", mail: "open me", cause: CauseError, detail: "crate failed on part 1: panic",
 			opener: crate{open: func(*Part, Contents) (bool, error) { panic("text of a mail") }},
 		},
 	} {

@@ -77,9 +77,14 @@ func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict
 			known.Took, known.Cached = time.Since(started), true
 			return known
 		}
-		err := x.judgeContent(NewPart("", "", "", mail), sum, 0)
+		whole := NewPart("", "", "", mail)
+		err := x.judgeContent(whole, sum, 0)
 		if err == nil {
-			err = walkMessage(x, mail, "", 0)
+			err = walkMessage(x, mail, "", 0, 0)
+		}
+		if err == nil {
+			whole.leaves = x.leaves
+			err = x.open(whole, 0)
 		}
 		if err != nil && !errors.Is(err, ErrStopped) {
 			x.note(CauseError, fmt.Sprintf("taking the mail apart: %v", err))

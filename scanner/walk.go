@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"mime"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,14 +15,19 @@ import (
 type walk struct {
 	lines *lines
 	exam  *examination
+	base  int64 // where in the whole mail the content stands as it is; elsewhere where it does not
 }
 
+// elsewhere is the base of a message that the whole mail holds in some encoding only.
+const elsewhere = -1
+
 // walkMessage walks the message in content. path is the path of the message/rfc822 part it was, "" for the mail itself;
-// depth counts the containers around it.
+// depth counts the containers around it, base says where it stands in
+// the whole mail.
 //
 // Errors: ErrStopped; those of the content's reader.
-func walkMessage(exam *examination, content *Buffer, path string, depth int) error {
-	w := walk{lines: newLines(content.Reader(), content.Size()), exam: exam}
+func walkMessage(exam *examination, content *Buffer, path string, depth int, base int64) error {
+	w := walk{lines: newLines(content.Reader(), content.Size()), exam: exam, base: base}
 	_, err := w.entity(entity{path: path, depth: depth, root: true, kind: "text/plain"})
 	return err
 }
@@ -59,16 +65,11 @@ func (w *walk) entity(e entity) (mark, error) {
 	if err != nil {
 		return mark{}, err
 	}
-	for _, name := range [...]string{"content-type", "content-transfer-encoding"} {
-		if h.ambiguous(name) {
-			w.exam.note(CauseMalformed, "part "+e.leaf()+" has several different "+name+" fields, or an overlong one")
-		}
-	}
 	typ, params := mediaType(h.get("content-type"))
 	if typ == "" {
 		typ = e.kind
 	}
-	if typ == "message/partial" {
+	if typ == "message/partial" || slices.ContainsFunc(h.fields["content-type"], isPartial) {
 		w.exam.note(CausePartial, "the mail is one piece of a message sent in several (message/partial)")
 	}
 	if strings.HasPrefix(typ, "multipart/") {
@@ -128,16 +129,13 @@ func (w *walk) skip() (mark, error) {
 // leaf reads the body of anything but a multipart, decodes it, has it judged, and walks it if it is a message.
 func (w *walk) leaf(e entity, typ string, params map[string]string, h header, ended bool, m mark) (mark, error) {
 	enc := transferEncoding(h.get("content-transfer-encoding"))
-	if enc == foreign {
-		w.exam.note(CauseMalformed, "part "+e.leaf()+" has a transfer encoding that is not undone, like uuencode")
-	}
 	content := w.exam.newBuffer()
 	defer content.Close()
 	decoder := newDecoder(enc, content)
-	encoded := int64(0) // octets of the body that are not blank, before decoding
+	at, end := w.lines.at(), w.lines.at()
 	if !ended {
 		var err error
-		if m, err = w.body(decoder, &encoded); err != nil {
+		if m, end, err = w.body(decoder); err != nil {
 			return mark{}, w.exam.spoolError(err)
 		}
 	}
@@ -145,17 +143,22 @@ func (w *walk) leaf(e entity, typ string, params map[string]string, h header, en
 		return mark{}, w.exam.spoolError(err)
 	}
 	w.exam.expanded += content.Size()
-	if enc == base64Encoding && encoded > 0 && content.Size() == 0 {
-		w.exam.note(CauseMalformed, "part "+e.leaf()+" says it is base64 and decodes to nothing")
-	}
 	part := NewPart(e.leaf(), fileName(h, params), typ, content)
-	part.Verbatim = enc == identity
+	part.Names = fileNames(h)
+	part.Verbatim = enc == Identity
+	inner := int64(elsewhere)
+	if w.base != elsewhere {
+		w.exam.leaves = append(w.exam.leaves, Leaf{At: w.base + at, End: w.base + end, Encoding: enc})
+		if enc == Identity {
+			inner = w.base + at
+		}
+	}
 	if err := w.exam.judge(part, e.depth); err != nil {
 		return mark{}, err
 	}
 	switch typ {
 	case "message/rfc822", "message/global", "message/news":
-		if err := walkMessage(w.exam, content, e.leaf(), e.depth+1); err != nil {
+		if err := walkMessage(w.exam, content, e.leaf(), e.depth+1, inner); err != nil {
 			return mark{}, err
 		}
 	}
@@ -163,22 +166,23 @@ func (w *walk) leaf(e entity, typ string, params map[string]string, h header, en
 }
 
 // body copies the text up to the next boundary to dst. The line end before a boundary belongs to the boundary (RFC 2046
-// section 5.1.1), so a line end is held back until the next line is seen. solid counts the octets that are not blank.
-func (w *walk) body(dst io.Writer, solid *int64) (mark, error) {
+// section 5.1.1), so a line end is held back until the next line is seen. end is where the body ends.
+func (w *walk) body(dst io.Writer) (m mark, end int64, err error) {
 	var held []byte // "", CR, LF or CRLF
 	for {
 		if err := w.exam.tick(); err != nil {
-			return mark{}, err
+			return mark{}, 0, err
 		}
 		piece, _, ok, m, err := w.lines.next()
 		if err != nil {
-			return mark{}, err
+			return mark{}, 0, err
 		}
 		if !ok {
 			if m.level == atEOF {
 				_, err = dst.Write(held)
+				return m, w.lines.from, err
 			}
-			return m, err
+			return m, w.lines.from - int64(len(held)), nil
 		}
 		if string(held) == "\r" && piece[0] == '\n' { // the line end was cut by a piece
 			held = append(held, '\n')
@@ -186,17 +190,21 @@ func (w *walk) body(dst io.Writer, solid *int64) (mark, error) {
 		}
 		if len(held) > 0 {
 			if _, err := dst.Write(held); err != nil {
-				return mark{}, err
+				return mark{}, 0, err
 			}
 		}
 		text := bytes.TrimSuffix(piece, []byte("\n"))
 		text = bytes.TrimSuffix(text, []byte("\r"))
 		held = append(held[:0], piece[len(text):]...)
-		*solid += int64(len(bytes.TrimSpace(text)))
 		if _, err := dst.Write(text); err != nil {
-			return mark{}, err
+			return mark{}, 0, err
 		}
 	}
+}
+
+// isPartial says whether a Content-Type field may declare one piece of a message sent in several.
+func isPartial(value string) bool {
+	return strings.Contains(strings.ToLower(value), "message/partial")
 }
 
 // maxName bounds a part's file name, in runes.
