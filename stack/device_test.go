@@ -197,8 +197,8 @@ func TestDeviceJoinsBridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := link.Attrs()
-	if a.MasterIndex != bridge.Index || a.MTU != 1600 || a.Flags&net.FlagUp == 0 {
-		t.Errorf("master %d, MTU %d, flags %s", a.MasterIndex, a.MTU, a.Flags)
+	if a.MasterIndex != bridge.Index || a.MTU != 1600 || a.TxQLen != 5000 || a.Flags&net.FlagUp == 0 {
+		t.Errorf("master %d, MTU %d, queue of %d, flags %s", a.MasterIndex, a.MTU, a.TxQLen, a.Flags)
 	}
 	if a.HardwareAddr.String() == d.MAC().String() || a.HardwareAddr[0] != 0xfe {
 		t.Errorf("the port's address is %s, the gateway's %s", a.HardwareAddr, d.MAC())

@@ -156,6 +156,9 @@ func TestServiceUserIsToldWhatIsNotRight(t *testing.T) {
 	if err := netlink.LinkSetDown(tapOf(t, "mirror0")); err != nil {
 		t.Fatal(err)
 	}
+	if err := netlink.LinkSetTxQLen(tapOf(t, "mirror0"), 1000); err != nil { // which will do
+		t.Fatal(err)
+	}
 	err := as(t, nobody)(tryOpen(stack.DeviceConfig{Name: "mirror0", Bridge: "br0", MTU: 1600}))
 	if !errors.Is(err, unix.EPERM) {
 		t.Fatalf("%v", err)
@@ -165,7 +168,7 @@ func TestServiceUserIsToldWhatIsNotRight(t *testing.T) {
 			t.Errorf("%q does not say %q", err, want)
 		}
 	}
-	if strings.Contains(err.Error(), "address") || strings.Contains(err.Error(), "\n") {
+	if strings.Contains(err.Error(), "address") || strings.Contains(err.Error(), "queue") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%q", err)
 	}
 }
