@@ -60,6 +60,11 @@
 //   - A message that may not be delivered once its reply has begun ends the session without the dot: there is no -ERR any more.
 //   - A server that has sent a message is sent NOOPs while that is judged and taken. None is sent while it has anything else to
 //     answer: it is at work then, and a reply could be in progress. Their replies are read before any other.
+//   - Sizes that STAT and LIST give are the server's, and stay so. They are asked for before anything is judged, and a size that
+//     changed between LIST and RETR, or between two LISTs, would mislead a client more than a notice that is shorter than was said
+//     (RFC 1939 section 11 knows sizes to be inexact). The status lines of what does not leave as it came have no count. Where a
+//     client wants as many octets as were announced, Config.Pad gives a notice blank lines up to the mail's own size; a TOP that
+//     is answered from memory has none.
 //   - Released mails are numbered after the server's own. They are looked for before a login goes up, and only where some wait does
 //     the gateway wait for its answer and ask how many messages there are (STAT), before the client can have deleted one. All other
 //     sessions stay what they were, octet for octet. The words of a status line, which may count messages, are replaced in such a

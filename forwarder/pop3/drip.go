@@ -33,6 +33,8 @@ type drip struct {
 	sent  int64 // octets of the message that have left, in its wire form
 	own   bool  // what follows may not leave before the verdict: from here on it is lines of the gateway's own
 	waits int
+
+	octets int64 // of all this that has left behind the status line
 }
 
 // newDrip begins to drip once the client has waited since asked for as long as it should. stop must follow.
@@ -63,6 +65,7 @@ func (d *drip) beat() error {
 	if err := d.s.send(line); err != nil {
 		return err
 	}
+	d.octets += int64(len(line))
 	return d.s.flush()
 }
 

@@ -105,7 +105,7 @@ func (s *session) answerMessage(p *pending) error {
 			return truncated(s.excuse(err))
 		}
 		s.relay.counters.topNotice.Add(1)
-		return s.sendNotice(p, false, notice)
+		return s.sendNotice(p, false, notice, 0)
 	}
 
 	h := hold(s.cfg.Spool)
@@ -187,7 +187,11 @@ func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, c
 		c.replaced.Add(1)
 		s.delivered(p)
 		s.notices.keep(p.message, r.Notice)
-		return s.sendNotice(d.p, d.begun, d.unsent(r.Notice))
+		notice, padding := d.unsent(r.Notice), int64(0)
+		if s.cfg.Pad {
+			padding = d.missing(notice)
+		}
+		return s.sendNotice(d.p, d.begun, notice, padding)
 	default: // what outgrew the spool is nowhere whole, so that no notice may take its place
 		return s.withhold(p, f, complete)
 	}
@@ -242,8 +246,8 @@ func (s *session) sendHeld(d *drip, f *framer, status string, tag []byte, comple
 }
 
 // sendNotice sends a notice in place of a message, or as much of it as TOP asks for. begun says that the status line has left, and
-// perhaps the first fields of a mail, which the notice then goes on from.
-func (s *session) sendNotice(p *pending, begun bool, notice []byte) error {
+// perhaps the first fields of a mail, which the notice then goes on from. padding is the octets to add behind it.
+func (s *session) sendNotice(p *pending, begun bool, notice []byte, padding int64) error {
 	s.partly = true
 	var out io.Writer = s.out
 	status := statusMessage
@@ -257,6 +261,9 @@ func (s *session) sendNotice(p *pending, begun bool, notice []byte) error {
 		}
 	}
 	if err := writeStuffed(out, notice); err != nil {
+		return clientError(err)
+	}
+	if err := writePadding(out, padding); err != nil {
 		return clientError(err)
 	}
 	if err := s.send([]byte(".\r\n")); err != nil {

@@ -51,6 +51,7 @@ type Config struct {
 	Spool    scanner.Spool
 	Judge    Judge
 	Releases Releases     // mails that were released to their readers; nil: none
+	Pad      bool         // a notice is as long as the message it replaces, if that is longer
 	Shadow   bool         // nothing is refused: a message that cannot be held is passed on unjudged
 	Log      *slog.Logger // nil: nothing is logged
 

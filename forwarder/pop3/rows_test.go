@@ -36,7 +36,7 @@ P20  RSET, and DELE's reply                      p20-rset p20-dele-refused p31-d
 P21  the server's session ends with the client   p21-client-gone p16-resp-codes TestClientGoneEndsJudgement TestClientGoneWithinRetrieval TestClientGoneWithinDelivery
 P22  the server is kept alive                    p22-keep-alive p22-not-before-login p22-server-gone
 P23  the octets in RETR's +OK                    p23-replace p24-sizes p25-tag p28-drip
-P24  LIST and RETR agree                         p24-sizes p28-drip
+P24  LIST and RETR agree                         p24-sizes p24-unpadded p24-pad p24-pad-short p24-pad-drip p28-drip
 P25  nothing is put into clean mail              p24-sizes p25-tag p28-drip p28-wait
 P26  TOP                                         p26-top-zero p26-top-zero-body p26-top-lines p26-top-notice p26-top-first p26-top-tagged p10-top TestNoticesAreBounded FuzzCutter TestFieldsOnly
 P27  no -ERR once +OK is out                     p27-drip-retry p27-drip-silent p27-too-large p27-too-large-tag p27-too-large-cut p28-replace

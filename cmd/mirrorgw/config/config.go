@@ -87,6 +87,7 @@ type Rule struct {
 	NotPOP3  NotPOP3
 	Drip     time.Duration // how long a client waits for a mail before its first header fields drip
 	Budget   time.Duration // for one mail, download and judgement
+	Pad      bool          // a notice is as long as the mail it replaces
 }
 
 // Skip names flows of a rule that are forwarded untouched after all.

@@ -57,6 +57,7 @@ intercept:
     not_pop3: pass
     drip: 20s
     budget: 1h
+    pad: true
 spool: {dir: /var/spool/mirrorgw, memory: 64KiB, max: 1GiB}
 shadow: true
 scan:
@@ -95,7 +96,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Name: "mail", Protocol: POP3, Ports: []uint16{110, 1110},
 			Clients: prefixes("192.168.1.0/24"), Servers: prefixes("203.0.113.7/32", "2001:db8::/32"),
 			Skip: Skip{Clients: prefixes("192.168.1.9/32"), Servers: prefixes("198.51.100.0/24")},
-			STLS: STLSPass, NotPOP3: NotPOP3Pass, Drip: 20 * time.Second, Budget: time.Hour,
+			STLS: STLSPass, NotPOP3: NotPOP3Pass, Drip: 20 * time.Second, Budget: time.Hour, Pad: true,
 		}},
 		Spool:  scanner.Spool{Dir: "/var/spool/mirrorgw", Memory: 64 << 10, Max: 1 << 30},
 		Shadow: true,

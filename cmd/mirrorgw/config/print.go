@@ -45,6 +45,7 @@ func Write(w io.Writer, c *Config) error {
 		line("    not_pop3: %s  # %s", quote(string(r.NotPOP3)), r.NotPOP3.meaning())
 		line("    drip: %s  # a client that waits this long for a mail is given its first header fields", formatDuration(r.Drip))
 		line("    budget: %s  # a mail that takes longer, download and judgement in one, is not delivered this time", formatDuration(r.Budget))
+		line("    pad: %t  # a notice gets blank lines up to the size the server has announced", r.Pad)
 	}
 	line("spool:")
 	line("  dir: %s%s", quote(c.Spool.Dir), ifEmpty([]byte(c.Spool.Dir), "  # the system's folder for temporary files"))

@@ -128,6 +128,7 @@ func (v value) rule() Rule {
 		"not_pop3": func(v value) { oneOf(v, &rule.NotPOP3, []NotPOP3{NotPOP3Close, NotPOP3Pass}) },
 		"drip":     func(v value) { v.span(minDrip, maxDrip, &rule.Drip) },
 		"budget":   func(v value) { v.span(minBudget, maxBudget, &rule.Budget) },
+		"pad":      func(v value) { v.boolean(&rule.Pad) },
 	})
 	if !named {
 		rule.Name = string(rule.Protocol)
