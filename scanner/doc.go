@@ -17,7 +17,7 @@
 //
 // # The way of a mail
 //
-// Scan hashes the mail, hands the whole of it to every engine, and walks it (walk.go) over its lines (lines.go). The walk follows
+// Scan hashes the mail, hands the whole of it to every engine (ask.go), and walks it (walk.go) over its lines (lines.go). The walk follows
 // multiparts as they come, decodes each leaf into a Buffer of its own (decode.go), has it judged unless its content has been seen,
 // and walks messages inside messages in their turn. What is found, what goes wrong and what is spent is noted in the examination.
 // What was judged goes to the Openers (opener.go), and what they find in it is judged and opened in its turn; the whole mail goes to
@@ -26,8 +26,9 @@
 // # Ownership and end
 //
 // A Buffer belongs to the relay that filled it. Scanner and engines borrow it until their call returns and never write
-// to it. A Part and its region are valid until Engine.Scan returns. The package starts no goroutine; a call ends when its
-// context does, as soon as the engine at work lets go.
+// to it. A Part and its region are valid until Engine.Scan returns. Where there are several engines they are asked about a part at
+// once, each but one in a goroutine that ends before the part is left; a call ends when its context does, as soon as the engines
+// at work let go.
 //
 // # Decisions
 //
@@ -41,6 +42,8 @@
 //     the first and carved in all (scanner/carve), and so needs no note.
 //   - 2026: a verdict names all causes, and Policy takes the strictest of their actions. With one cause only, adding a lenient
 //     defect to a mail would hide the one that matters.
+//   - 2026: all engines are asked about everything, also when one has found something: what they say is noted in the order of the
+//     engines, so that a verdict does not depend on which was faster.
 //   - 2026: when time runs out, the mail is to blame (budget), unless one call of an engine took half of it (error).
 //   - 2026: the table of retried mails is a small file of its own, appended to and not forced to the disk: it counts refusals while an
 //     engine is down, when every mail is one, and a count lost with the power costs one more refusal. A clock set back begins the hour

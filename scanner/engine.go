@@ -12,7 +12,8 @@ type Findings []Finding
 // Engine judges one part at a time. scanner/yara is one.
 //
 // Scan borrows part until it returns, is safe for concurrent use, and ends soon after ctx does. An error means the part
-// was not judged, whatever findings come with it: an engine that fails never answers clean.
+// was not judged, whatever findings come with it: an engine that fails never answers clean. An *Obstacle says that it lies in the
+// part.
 type Engine interface {
 	Name() string
 	Scan(ctx context.Context, part *Part) (Findings, error)

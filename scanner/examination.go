@@ -24,7 +24,8 @@ type examination struct {
 	findings []Finding
 	causes   map[Cause]string // with the detail of the first time each was noted
 	seen     map[[sha256.Size]byte]struct{}
-	failures []int // per engine
+	failures []int    // per engine
+	answers  []answer // per engine, of the part at hand
 	parts    int
 	expanded int64
 	ticks    int
@@ -120,25 +121,11 @@ func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte, depth int)
 		return x.inTime()
 	}
 	x.seen[sum] = struct{}{}
-	for i, engine := range x.scanner.engines {
-		if x.failures[i] >= maxFailures {
-			continue
-		}
-		if err := x.inTime(); err != nil {
-			return err
-		}
-		asked := time.Now()
-		findings, err := engine.Scan(x.ctx, part)
-		for _, f := range findings {
-			if len(x.findings) < maxFindings {
-				x.findings = append(x.findings, f)
-			}
-		}
-		if err != nil {
-			if err := x.engineFailed(i, part, err, time.Since(asked)); err != nil {
-				return err
-			}
-		}
+	if err := x.inTime(); err != nil {
+		return err
+	}
+	if err := x.ask(part); err != nil {
+		return err
 	}
 	if err := x.inTime(); err != nil {
 		return err
@@ -147,23 +134,6 @@ func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte, depth int)
 		return nil
 	}
 	return x.open(part, depth)
-}
-
-// engineFailed records an engine's error. When the time of the mail ran out under the engine's hands, the mail is to blame
-// (budget) unless this one call took half of it or more: then the engine hangs (error). Errors: ErrStopped when time is up.
-func (x *examination) engineFailed(i int, part *Part, err error, took time.Duration) error {
-	outOfTime := x.parent.Err() == nil && x.ctx.Err() != nil
-	if outOfTime && took < x.scanner.limits.Time/2 {
-		return x.inTime()
-	}
-	x.failures[i]++
-	name := x.scanner.engines[i].Name()
-	x.scanner.log.Warn("engine failed", "engine", name, "part", part.Path, "size", part.Size(), "took", took, "error", err)
-	x.note(CauseError, fmt.Sprintf("engine %s failed on %s: %v", name, describe(part), err))
-	if outOfTime || x.parent.Err() != nil {
-		return ErrStopped
-	}
-	return nil
 }
 
 // conclude writes what was learnt into v.

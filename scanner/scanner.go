@@ -14,7 +14,7 @@ var ErrNoEngine = errors.New("no scan engine")
 
 // Config says what a Scanner is made of.
 type Config struct {
-	Engines []Engine // asked in this order; at least one
+	Engines []Engine // asked all at once; at least one
 	Openers []Opener // asked in this order about what the engines have judged
 	Limits  Limits   // zero fields mean the defaults
 	Spool   Spool    // where decoded parts are held
@@ -45,7 +45,7 @@ func New(c Config) (*Scanner, error) {
 	}, nil
 }
 
-// Engines returns the engines in the order they are asked.
+// Engines returns the engines in the order in which their findings are named.
 func (s *Scanner) Engines() []Engine { return append([]Engine(nil), s.engines...) }
 
 // Scan judges mail, which it borrows until it returns: first the whole mail, then every decoded part, each distinct content
