@@ -59,6 +59,34 @@ func open(t testing.TB, mail string) *take {
 	return out
 }
 
+// scan has the whole scanner judge a mail.
+func scan(t testing.TB, mail string) scanner.Verdict {
+	t.Helper()
+	s, err := scanner.New(scanner.Config{Engines: []scanner.Engine{seeker{}}, Openers: []scanner.Opener{carve.Carver{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := scanner.Spool{}.NewBuffer()
+	defer b.Close()
+	if _, err := io.WriteString(b, mail); err != nil {
+		t.Fatal(err)
+	}
+	return s.Scan(t.Context(), b, true)
+}
+
+// seeker is an engine that finds the payload, or most of it, at the end of a part.
+type seeker struct{}
+
+func (seeker) Name() string { return "seeker" }
+
+func (seeker) Scan(_ context.Context, part *scanner.Part) (scanner.Findings, error) {
+	text, err := io.ReadAll(part.Reader())
+	if bytes.HasSuffix(text, []byte(payload)) || bytes.HasSuffix(text, []byte(payload[:57])) {
+		return scanner.Findings{{Engine: "seeker", Rule: "Payload", Part: part.Path}}, nil
+	}
+	return nil, err
+}
+
 func b64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
 func fold(text string, n int) string {
@@ -73,6 +101,7 @@ func fold(text string, n int) string {
 func TestReadings(t *testing.T) {
 	encoded := fold(b64(payload), 76)
 	const part = "--b\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n"
+	const qp = "--b\nContent-Transfer-Encoding: quoted-printable\n\n"
 	for _, test := range []struct{ name, mail string }{
 		{"a plain part", "Subject: x\n\n" + part + "\n" + encoded + "\n--b--\n"},
 		{"no multipart at all", "Subject: x\nContent-Transfer-Encoding: base64\n\n" + encoded + "\n"},
@@ -99,8 +128,8 @@ func TestReadings(t *testing.T) {
 		{"CR for line ends", strings.ReplaceAll("Subject: x\n\n"+part+"\n"+encoded+"\n--b--\n", "\n", "\r")},
 		{"raw", "--b\nContent-Type: a/b\n\n" + payload + "\n--b--"},
 		{"raw, CR LF", "--b\r\nContent-Type: a/b\r\n\r\n" + payload + "\r\n--b--"},
-		{"quoted-printable", "--b\nContent-Type: a/b\n\n" + escape(payload) + "\n--b--"},
-		{"quoted-printable, stray signs", "--b\nContent-Type: a/b\n\n" + strings.ReplaceAll(escape(payload), "y", "=y") + "\n--b--"},
+		{"quoted-printable", qp + escape(payload) + "\n--b--"},
+		{"quoted-printable, stray signs", qp + strings.ReplaceAll(escape(payload), "y", "=y") + "\n--b--"},
 		{"uuencode", "Subject: x\n\ntext\nbegin 644 a.exe\n" + uuencode(payload) + "end\n"},
 		{"uuencode, more text", "Subject: x\n\ntext\nbegin 644 a.exe\n" + uuencode(payload) + "`\nend\nmore\n\n"},
 		{"begin-base64", "Subject: x\n\ntext\nbegin-base64 644 a.exe\n" + encoded + "\n====\n"},
@@ -117,6 +146,9 @@ func TestReadings(t *testing.T) {
 				}
 				if len(out.notes) > 0 {
 					t.Errorf("notes %q", out.notes)
+				}
+				if v := scan(t, strings.ReplaceAll(test.mail, "\n", ends)); v.Class != scanner.Infected {
+					t.Errorf("as a whole: %v %v", v.Class, v.Detail)
 				}
 			})
 		}
@@ -214,4 +246,80 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("%d octets of %d", out.octets, len(mail))
 		}
 	})
+}
+
+// TestMoreReadings is TestReadings for what a mail may say in several ways at once, class by class of what gets past scanners.
+func TestMoreReadings(t *testing.T) {
+	encoded, quoted := fold(b64(payload), 76), escape(payload)
+	const (
+		b64Field = "Content-Transfer-Encoding: base64\n"
+		qpField  = "Content-Transfer-Encoding: quoted-printable\n"
+	)
+	multipart := func(typ, body string) string { return "Subject: x\nContent-Type: " + typ + "\n\n" + body }
+	for _, test := range []struct{ name, mail string }{
+		// What is a part.
+		{"two types, the last counts", "Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=b\n\n--b\n" + b64Field + "\n" + encoded + "\n--b--\n"},
+		{"two boundaries", multipart("multipart/mixed; boundary=a; boundary=b", "--b\n"+qpField+"\n"+quoted+"\n--b--\n")},
+		{"boundary in the disposition", "Content-Type: multipart/mixed\nContent-Disposition: inline; boundary=b\n\n--b\n" + qpField + "\n" + quoted + "\n--b--\n"},
+		{"semicolon in a boundary", multipart(`multipart/mixed; boundary="a;b"`, "--a;b\n"+qpField+"\n"+quoted+"\n--a;b--\n")},
+		{"an encoded word for a boundary", multipart(`multipart/mixed; boundary="=?utf-8?q?b?="`, "--b\n"+qpField+"\n"+quoted+"\n--b--\n")},
+		{"RFC 2231 for a boundary", multipart(`multipart/mixed; boundary*0=a; boundary*1=%62`, "--ab\n"+qpField+"\n"+quoted+"\n--ab--\n")},
+		{"a boundary that begins another", multipart("multipart/mixed; boundary=bb", "--bbb\n"+qpField+"\n"+quoted+"\n--bbb--\n")},
+		{"blanks behind a boundary", multipart("multipart/mixed; boundary=b", "--b \t\n"+qpField+"\n"+quoted+"\n--b \n")},
+		{"an empty boundary", multipart(`multipart/mixed; boundary=""`, "--\n"+qpField+"\n"+quoted+"\n----\n")},
+		{"an overlong boundary", multipart("multipart/mixed; boundary="+strings.Repeat("b", 2000), "--"+strings.Repeat("b", 2000)+"\n"+qpField+"\n"+quoted+"\n--"+strings.Repeat("b", 2000)+"--\n")},
+		{"not closed", multipart("multipart/mixed; boundary=b", "--b\n"+qpField+"\n"+quoted)},
+		{"inner like outer", multipart("multipart/mixed; boundary=b", "--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"+qpField+"\n"+quoted+"\n--b--\n--b--\n")},
+		{"an encoded multipart", "Content-Type: multipart/mixed; boundary=b\n" + b64Field + "\n" + encoded},
+
+		// Where its body begins.
+		{"a line of a blank in the header", "--b\n" + qpField + " \nX: y\n\n" + quoted + "\n--b--"},
+		{"an empty line in the header", "--b\n" + qpField + "\nX: y\n\n" + quoted + "\n--b--"},
+		{"CR CR LF in the header", "--b\n" + strings.TrimSuffix(qpField, "\n") + "\r\r\nX: y\n\n" + quoted + "\n--b--"},
+		{"a line that is no boundary in the header", "--b\n" + qpField + "--x\nX: y\n\n" + quoted + "\n--b--"},
+		{"a boundary that is none at the end of the header", multipart("multipart/mixed; boundary=b", "--b\n"+qpField+"--x\n\n"+quoted+"\n--b--")},
+		{"garbage ahead of the mail", "\x00\x01\n" + qpField + "\n" + quoted},
+		{"an mbox line ahead of the mail", "From x Mon Jan  1\n" + qpField + "\n" + quoted},
+		{"a blank ahead of the only field", " " + qpField + "\n" + quoted},
+
+		// How it is encoded.
+		{"NULs in the name of the field", "--b\nContent-Transfer\x00-Encod\x00ing: quoted-printable\n\n" + quoted + "\n--b--"},
+		{"odd case", "--b\nCONTENT-transfer-ENCODING: QuotED-printABLE\n\n" + quoted + "\n--b--"},
+		{"a blank ahead of the colon", "--b\nContent-Transfer-Encoding : quoted-printable\n\n" + quoted + "\n--b--"},
+		{"an unknown encoding", "--b\nContent-Transfer-Encoding: x-qp\n\n" + quoted + "\n--b--"},
+		{"a list of encodings", "--b\nContent-Transfer-Encoding: 7bit, quoted-printable\n\n" + quoted + "\n--b--"},
+		{"an encoded word", "--b\nContent-Transfer-Encoding: =?us-ascii?q?quoted=2Dprintable?=\n\n" + quoted + "\n--b--"},
+		{"far to the right", "--b\nContent-Transfer-Encoding:" + strings.Repeat(" ", 40_000) + "quoted-printable\n\n" + quoted + "\n--b--"},
+		{"quoted-printable behind a line of digits", "--b\n" + b64Field + qpField + "\n" + strings.Repeat("A", 76) + "=\n" + quoted + "\n--b--"},
+		{"quoted-printable behind a line that is no boundary", multipart("multipart/mixed; boundary=b", "--b\nContent-Transfer-Encoding: 7bit\n"+qpField+"\n--x=\n"+quoted+"\n--b--")},
+		{"prose in mid base64", "--b\n" + b64Field + "\n" + fold(encoded[:40], 20) + "\nand some prose\n" + encoded[40:] + "\n--b--"},
+		{"junk ends base64", "--b\n" + b64Field + "\n" + b64(payload[:57]) + "\n* and a footer *\n--b--"},
+		{"base64 in one line", "--b\n" + b64Field + "\n" + b64(strings.Repeat("\x00", 99_999)+payload) + "\n--b--"},
+
+		// Files in the midst of text.
+		{"uuencode whose line looks like a boundary", multipart("multipart/mixed; boundary=b", "--b\n\nbegin 644 a\n"+strings.Replace(uuencode(payload), "\n", "\n", 1)+"end\n--b--")},
+		{"uuencode behind blanks", "Subject: x\n\n  begin 644 a\n" + uuencode(payload) + "end\n"},
+		{"uuencode in the epilogue", multipart("multipart/mixed; boundary=b", "--b\n\ntext\n--b--\nbegin 644 a\n"+uuencode(payload)+"end\n")},
+	} {
+		for _, ends := range []string{"\n", "\r\n", "\r"} {
+			if strings.Contains(test.mail, "\r") && ends != "\n" {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s %q", test.name, ends), func(t *testing.T) {
+				out := open(t, strings.ReplaceAll(test.mail, "\n", ends))
+				if !slices.ContainsFunc(out.contents, func(c string) bool {
+					c = strings.TrimLeft(c, "A\x00-x")
+					return c == payload || c == payload[:57]
+				}) {
+					t.Errorf("among %q", out.contents)
+				}
+				if len(out.notes) > 0 {
+					t.Errorf("notes %q", out.notes)
+				}
+				if v := scan(t, strings.ReplaceAll(test.mail, "\n", ends)); v.Class != scanner.Infected {
+					t.Errorf("as a whole: %v %v", v.Class, v.Detail)
+				}
+			})
+		}
+	}
 }

@@ -7,9 +7,11 @@
 // Carver is a scanner.Opener. It passes twice over a content:
 //
 //   - search.go reads it line by line, at LF, CR and CRLF alike, and notes the starts: places where some client may see the first
-//     octet of a body. A line that begins with two hyphens may be a boundary of something and ends what runs up to it.
-//   - readings.go decodes from each start to its end, in those of the readings (raw, base64 in four ways, quoted-printable in three,
-//     uuencode, yEnc, BinHex) that what stands there allows, and hands each result to the scanner, which judges what it has not seen.
+//     octet of a body. A line that begins with two hyphens may be a boundary of something and ends what runs up to it; where no header
+//     has declared it (boundaries.go), the next one that has been declared is another end.
+//   - readings.go decodes from each start to its ends, in those of the readings (raw, base64 in six ways, quoted-printable in four,
+//     uuencode, yEnc, BinHex) that what stands there (marks.go, traits.go) allows, and hands each result to the scanner, which judges
+//     what it has not seen. What the scanner's walk has decoded the same way is passed over.
 //
 // # Bounds
 //
@@ -21,5 +23,7 @@
 // # Decisions
 //
 //   - 2026: what no client would decode costs nothing: base64 is tried where the text ahead says so or looks like it, quoted-printable
-//     where there is an equals sign, the raw text where it is not base64, whose octets the engines have seen in the whole mail.
+//     where the text ahead may say so, the raw text where it is not base64, whose octets the engines have seen in the whole mail.
+//   - 2026: a mail is carved after it was walked. Of an ordinary mail nothing is then left to decode, and what is left to do is one
+//     pass over its lines.
 package carve

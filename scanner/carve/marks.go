@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// isBlank says whether a client may take a line for the one that ends a header: RFC 5322 wants it empty, some take blanks.
-func isBlank(text []byte) bool { return len(bytes.Trim(text, " \t\v\f\x00")) == 0 }
-
 // fieldLike says whether a line may begin a header field: a name of printable octets (RFC 5322 section 2.2), blanks around it
 // forgiven, and a colon that does not begin a URL.
-func fieldLike(text []byte) bool {
-	name, value, ok := bytes.Cut(text, []byte(":"))
-	name = bytes.Trim(name, " \t\x00")
-	if !ok || len(name) == 0 || len(name) > maxFieldName || bytes.HasPrefix(value, []byte("//")) {
+func fieldLike(l *line) bool {
+	end := bytes.IndexByte(l.text, ':')
+	if end < 0 || bytes.HasPrefix(l.text[end:], []byte("://")) {
+		return false
+	}
+	name := bytes.Trim(l.text[:end], " \t\x00")
+	if len(name) == 0 || len(name) > maxFieldName {
 		return false
 	}
 	for _, c := range name {
-		if c <= ' ' || c > '~' {
+		if c != 0 && (c <= ' ' || c > '~') {
 			return false
 		}
 	}
@@ -26,46 +26,108 @@ func fieldLike(text []byte) bool {
 
 const maxFieldName = 80
 
-// mimeField says whether a field is one of those that describe a part.
-func mimeField(text []byte) bool {
-	const prefix = "content-"
-	text = bytes.TrimLeft(text, " \t\x00")
-	return len(text) >= len(prefix) && strings.EqualFold(string(text[:len(prefix)]), prefix)
+// says is what a header may say of the encoding.
+type says uint8
+
+const (
+	saysBase64 says = 1 << iota
+	saysQuotedPrintable
+)
+
+// describes says whether a field is one of those that describe a part.
+func describes(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t")
+	return indexFold(text[:min(len(text), len("content-"))], "content-") == 0
 }
 
-// namesBase64 says whether a field may name base64 as the encoding, be it in an encoded word.
-func namesBase64(text []byte) bool {
-	return bytes.Contains(text, []byte("64")) || bytes.Contains(text, []byte("=?"))
-}
-
-// base64Line says whether a line holds digits of base64, in either alphabet, and nothing else but padding and blanks at its ends.
-func base64Line(text []byte) bool {
-	text = bytes.Trim(text, " \t=\x00")
-	for _, c := range text {
-		switch {
-		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '/', c == '-', c == '_':
+// encodings returns what a line of a header may say. What is not looked at may say anything, and so may an encoded word, and a field
+// that speaks of an encoding and names none of the usual ones.
+func encodings(l *line) (s says) {
+	if l.cut || bytes.Contains(l.text, []byte("=?")) {
+		return saysBase64 | saysQuotedPrintable
+	}
+	if name, value, ok := bytes.Cut(l.text, []byte(":")); ok && indexFold(name, "encoding") >= 0 {
+		switch strings.ToLower(string(bytes.TrimSpace(value))) {
+		case "7bit", "8bit", "binary":
+			return 0
+		case "base64":
+			return saysBase64
+		case "quoted-printable":
+			return saysQuotedPrintable
 		default:
-			return false
+			return saysBase64 | saysQuotedPrintable
 		}
 	}
-	return len(text) > 0
+	if indexFold(l.text, "base64") >= 0 {
+		s |= saysBase64
+	}
+	if indexFold(l.text, "quoted") >= 0 {
+		s |= saysQuotedPrintable
+	}
+	return s
 }
 
+// base64Line says whether a line holds digits of base64, in either alphabet, and nothing else but padding and blanks at its ends. url:
+// some are of the other alphabet.
+func base64Line(l *line) (ok, url bool) {
+	text := l.text
+	for len(text) > 0 && isFiller(text[0]) {
+		text = text[1:]
+	}
+	for len(text) > 0 && isFiller(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
+	kinds := byte(0)
+	for _, c := range text {
+		kind := alphabet[c]
+		if kind == 0 {
+			return false, false
+		}
+		kinds |= kind
+	}
+	return len(text) > 0, kinds&urlDigit != 0
+}
+
+func isFiller(c byte) bool { return c == ' ' || c == '\t' || c == '=' || c == 0 }
+
+// Kinds of digits in alphabet.
+const (
+	_        = 1 // of base64
+	urlDigit = 2 // - and _, digits of its other alphabet
+)
+
+// alphabet holds a digit's kind, 0 for any other octet.
+const alphabet = "" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x02\x00\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x00\x00\x00\x00\x00\x00" +
+	"\x00\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x00\x00\x00\x00\x02" +
+	"\x00\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x00\x00\x00\x00\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
 // mark notes the start behind a line that announces an encoded file in the midst of text.
-func (s *search) mark(l line) {
+func (s *search) mark(l *line) {
+	switch l.text[0] {
+	case 'b', '=', '(', ' ', '\t':
+	default:
+		return
+	}
+	text := bytes.TrimLeft(l.text, " \t")
 	switch {
-	case bytes.HasPrefix(l.text, []byte("begin ")):
-		if name, ok := beginName(l.text[len("begin "):]); ok {
+	case bytes.HasPrefix(text, []byte("begin ")):
+		if name, ok := beginName(text[len("begin "):]); ok {
 			s.add(start{kind: uu, at: l.next, name: name})
 		}
-	case bytes.HasPrefix(l.text, []byte("begin-base64 ")):
-		if name, ok := beginName(l.text[len("begin-base64 "):]); ok {
+	case bytes.HasPrefix(text, []byte("begin-base64 ")):
+		if name, ok := beginName(text[len("begin-base64 "):]); ok {
 			s.add(start{kind: base64, at: l.next, name: name})
 		}
-	case bytes.HasPrefix(l.text, []byte("=ybegin ")):
-		_, name, _ := bytes.Cut(l.text, []byte("name="))
+	case bytes.HasPrefix(text, []byte("=ybegin ")):
+		_, name, _ := bytes.Cut(text, []byte("name="))
 		s.add(start{kind: yEnc, at: l.next, name: string(bytes.TrimSpace(name))})
-	case bytes.Contains(l.text, []byte("(This file must be converted with BinHex")):
+	case bytes.HasPrefix(text, []byte("(This file must be converted with BinHex")):
 		s.add(start{kind: binHex, at: l.next})
 	}
 }

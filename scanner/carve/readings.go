@@ -1,8 +1,10 @@
 package carve
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"slices"
 
 	"mirrorgw/scanner"
 	"mirrorgw/scanner/transfer"
@@ -25,42 +27,88 @@ func (Carver) Open(_ context.Context, part *scanner.Part, out scanner.Contents) 
 	if part.Verbatim {
 		return nil // what it holds was found in what it was found in
 	}
-	content := part.Reader()
-	starts, all, err := find(content)
+	s, err := find(part.Reader(), part.Path == "")
 	if err != nil {
 		return err
 	}
-	if !all {
+	if s.sealed {
+		out.Note(scanner.CauseEncrypted, "it holds an OpenPGP message")
+	}
+	if s.partial {
+		out.Note(scanner.CausePartial, "a header in it says that it is one piece of a message sent in several (message/partial)")
+	}
+	if s.full {
 		out.Note(scanner.CauseBudget, "more places where a part could begin than are looked at")
 		return nil
 	}
-	work := maxWork*part.Size() + freeWork
-	for _, s := range starts {
-		for _, decode := range s.readings(part.Size()) {
-			if work -= s.end - s.at; work < 0 {
-				if s.part {
-					out.Note(scanner.CauseBudget, "too much to decode in all the places where a part could begin")
-				}
-				return nil
-			}
-			if decode == nil {
-				err = out.Excerpt(s.at, s.end-s.at)
-			} else {
-				err = out.Member(s.name, "", decode(io.NewSectionReader(content, s.at, s.end-s.at)))
-			}
-			if err != nil {
-				return err
-			}
+	o := opening{part: part, out: out, work: maxWork*part.Size() + freeWork}
+	for i := range s.starts {
+		if done, err := o.decode(&s.starts[i]); done || err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// reading returns a reader of what text holds in one reading of it; nil: text as it stands.
-type reading func(text io.Reader) io.Reader
+// opening is the state of one Open.
+type opening struct {
+	part *scanner.Part
+	out  scanner.Contents
+	work int64 // octets that may still be decoded
+}
 
-// readings returns the ways in which a client may read what begins at s, in a content of size octets.
-func (s *start) readings(size int64) []reading {
+// decode hands out what may begin at s. done is true when the work is spent.
+func (o *opening) decode(s *start) (done bool, err error) {
+	for i, e := range [...]extent{s.near, s.far} {
+		vague := i == 0 && s.vague
+		for _, r := range s.readings(e) {
+			if o.walked(s.at, e.end, vague, r.is) || e.end-s.at == o.part.Size() && r.decode == nil {
+				continue
+			}
+			if o.work -= e.end - s.at; o.work < 0 {
+				if s.isStrong() {
+					o.out.Note(scanner.CauseBudget, "too much to decode in all the places where a part could begin")
+				}
+				return true, nil
+			}
+			if r.decode == nil {
+				err = o.out.Excerpt(s.at, e.end-s.at)
+			} else {
+				err = o.out.Member(s.name, "", r.decode(io.NewSectionReader(o.part.Reader(), s.at, e.end-s.at)))
+			}
+			if err != nil {
+				return false, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// walked says whether a client that reads [at, end) as is would extract nothing but what the scanner's walk has extracted. A vague end
+// is none where the walk, which knows what was declared, has gone on.
+func (o *opening) walked(at, end int64, vague bool, is scanner.Encoding) bool {
+	if is == ambiguous {
+		return false
+	}
+	leaves := o.part.Leaves()
+	i, ok := slices.BinarySearchFunc(leaves, at, func(l scanner.Leaf, at int64) int { return cmp.Compare(l.At, at) })
+	return ok && leaves[i].Encoding == is && (leaves[i].End == end || vague && end < leaves[i].End)
+}
+
+// ambiguous is the encoding of a reading that is not the walk's.
+const ambiguous = ^scanner.Encoding(0)
+
+// reading is a way in which a client may read a text.
+type reading struct {
+	is     scanner.Encoding
+	decode func(text io.Reader) io.Reader // nil: as it stands
+}
+
+// readings returns the ways in which a client may read what begins at s and ends with e.
+func (s *start) readings(e extent) []reading {
+	if e.end <= s.at || e.traits.lines == 0 {
+		return nil
+	}
 	switch s.kind {
 	case uu:
 		return []reading{with(transfer.NewUU)}
@@ -71,30 +119,44 @@ func (s *start) readings(size int64) []reading {
 	case binHex:
 		return []reading{inBinHex(transfer.DataFork), inBinHex(transfer.ResourceFork)}
 	}
+	t := e.traits
 	var list []reading
-	if s.looksBase64 || s.saysBase64 && s.part {
-		list = append(list, inBase64(transfer.Base64{}))
-		if s.traits.inner > 0 {
+	if s.looksBase64 || s.part && s.says&saysBase64 != 0 {
+		plain := inBase64(transfer.Base64{})
+		plain.is = scanner.Base64
+		list = append(list, plain)
+		if t.inner > 0 {
 			list = append(list, inBase64(transfer.Base64{Padding: transfer.PadStops}), inBase64(transfer.Base64{Padding: transfer.PadSkips}))
 		}
-		if s.traits.urlDigits > 0 {
+		if t.prose > 0 && s.says&saysBase64 != 0 {
+			list = append(list, inBase64Lines(), inBase64(transfer.Base64{Junk: transfer.JunkStops}))
+		}
+		if t.urlDigits > 0 {
 			list = append(list, inBase64(transfer.Base64{URL: true}))
 		}
 	}
-	if s.part && s.traits.equals > 0 && !s.looksBase64 {
-		list = append(list,
-			inQuotedPrintable(transfer.QuotedPrintable{}),
-			inQuotedPrintable(transfer.QuotedPrintable{KeepBlanks: true}),
-			inQuotedPrintable(transfer.QuotedPrintable{DropStray: true}))
+	if s.part && s.says&saysQuotedPrintable != 0 {
+		plain := inQuotedPrintable(transfer.QuotedPrintable{})
+		plain.is = scanner.QuotedPrintable
+		list = append(list, plain)
+		if t.trailing > 0 {
+			list = append(list, inQuotedPrintable(transfer.QuotedPrintable{KeepBlanks: true}))
+		}
+		if t.stray > 0 {
+			list = append(list, inQuotedPrintable(transfer.QuotedPrintable{DropStray: true}))
+		}
+		if t.trailing > 0 && t.stray > 0 {
+			list = append(list, inQuotedPrintable(transfer.QuotedPrintable{KeepBlanks: true, DropStray: true}))
+		}
 	}
-	if (s.part || s.raw) && !s.looksBase64 && s.end-s.at < size {
-		list = append(list, nil)
+	if (s.part || s.raw) && t.prose > 0 {
+		list = append(list, reading{is: scanner.Identity})
 	}
 	return list
 }
 
 func with(decode func(io.Writer) io.WriteCloser) reading {
-	return func(text io.Reader) io.Reader { return transfer.NewReader(text, decode) }
+	return reading{is: ambiguous, decode: func(text io.Reader) io.Reader { return transfer.NewReader(text, decode) }}
 }
 
 func inBase64(b transfer.Base64) reading {

@@ -13,6 +13,9 @@ const (
 	maxOthers = 5_000  // all others
 )
 
+// minBase64 is how long a first line of base64 is where nothing has said that it is base64. There are shorter words.
+const minBase64 = 24
+
 // kind says what a start is the start of.
 type kind uint8
 
@@ -26,45 +29,53 @@ const (
 
 // start is a place from which a content may be decoded.
 type start struct {
-	kind kind
-	part bool   // behind a header that describes a part: a client may well begin here, and may decode
-	raw  bool   // behind a boundary: a client may begin here, and has no reason to decode
-	at   int64  // of the first octet
-	end  int64  // behind the last
-	name string // which the begin line gives
+	kind   kind
+	part   bool   // behind a header that describes a part: a client may well begin here, and may decode
+	strong bool   // no empty line stands between the two
+	raw    bool   // behind a boundary: a client may begin here, and has no reason to decode
+	at     int64  // of the first octet
+	name   string // which the begin line gives
 
-	saysBase64  bool // the header ahead may name base64
+	says        says // of the encoding, in the headers ahead
 	looksBase64 bool // the first line that is not blank holds nothing but base64 digits
-	traits      traits
+
+	near    extent // up to the first line that begins with two hyphens
+	vague   bool   // that line is no boundary that was declared
+	far     extent // up to the first boundary that was declared, where that is another line
+	already traits // what stands before it
 }
 
-// traits count what decides between readings. Those of a start are of its octets alone.
-type traits struct {
-	lines     int // that are not blank
-	equals    int // equals signs
-	inner     int // equals signs with a digit behind them in their line, and lines that follow one with such a sign at its end
-	urlDigits int // - and _
+// extent is where the octets of a start end, and their traits.
+type extent struct {
+	end    int64 // behind the last octet
+	traits traits
 }
 
-func (t traits) since(earlier traits) traits {
-	return traits{t.lines - earlier.lines, t.equals - earlier.equals, t.inner - earlier.inner, t.urlDigits - earlier.urlDigits}
-}
+// isStrong says whether a client may well begin here.
+func (s *start) isStrong() bool { return s.strong || s.kind != body }
 
 // search passes over the lines of one content.
 type search struct {
 	starts []start
-	first  int  // of starts: those from here on are open, their end is not known
+	near   int  // of starts: those from here on have no near end yet
+	far    int  // of starts: those from here on have no far end yet
 	parts  int  // starts of parts
 	full   bool // there were more starts of parts than maxStarts
 
+	boundaries boundaries
 	state      state
-	fields     int  // field lines since the last blank line or boundary
-	content    bool // one of them is a MIME field
+	content    bool // a field since the last empty line or boundary describes a part
+	apart      bool // that field stands before an empty line
 	bounded    bool // no blank line was seen since the last boundary
-	saysBase64 bool // a field since the last boundary may name base64
+	fields     bool // since the last boundary there have been fields and blank lines only
+	headless   bool // a body may begin behind lines that are no fields
+	says       says // the fields since the last boundary
 	sofar      traits
 	padded     bool // the line before ended in an equals sign
 	digits     bool // it held base64 digits only
+
+	partial bool // a field of a part declares it one piece of a message
+	sealed  bool // there is an OpenPGP message
 }
 
 // state says what the lines since the last blank line or boundary are.
@@ -76,84 +87,131 @@ const (
 	text                // something else
 )
 
-// find returns the starts in content, those of parts first, in the order in which they stand. all is false when there are too many.
+// find passes over content; whole: it is a mail, not what was found in one. Its starts are then those of parts first, each kind in the order in which they stand.
 //
 // Errors: those of content.
-func find(content *io.SectionReader) (starts []start, all bool, err error) {
-	s := &search{bounded: true}
+func find(content *io.SectionReader, whole bool) (*search, error) {
+	s := &search{bounded: true, fields: true, headless: whole}
 	lines := newLineReader(content)
+	var l line
 	before := 0 // octets of the end of the line before
 	for {
-		l, err := lines.next()
+		err := lines.next(&l)
 		if errors.Is(err, io.EOF) {
-			s.close(lines.at)
+			s.end(lines.at, true)
 			break
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		s.line(l, before)
+		s.line(&l, before)
 		before = int(l.next-l.at) - l.length
 	}
 	slices.SortStableFunc(s.starts, func(a, b start) int { return rank(a) - rank(b) })
-	return s.starts, !s.full, nil
+	return s, nil
 }
 
 func rank(s start) int {
-	if s.part || s.kind != body {
+	if s.isStrong() {
 		return 0
 	}
 	return 1
 }
 
 // line takes note of l; before are the octets of the line end ahead of it.
-func (s *search) line(l line, before int) {
+func (s *search) line(l *line, before int) {
 	if bytes.HasPrefix(l.text, []byte("--")) {
-		s.close(l.at - int64(before))
-		s.state, s.fields, s.content, s.bounded, s.saysBase64 = top, 0, false, true, false
+		s.boundary(l, before)
 		return
 	}
-	if isBlank(l.text) {
-		if s.state != top || s.bounded {
-			s.add(start{part: s.content, raw: s.bounded, at: l.next})
-		}
-		s.state, s.fields, s.content, s.bounded = top, 0, false, false
+	if l.isBlank() {
+		s.blank(l)
 		return
 	}
-	isField := fieldLike(l.text)
-	folded := l.text[0] == ' ' || l.text[0] == '\t'
+	digits, url := base64Line(l)
+	isField := !digits && fieldLike(l)
+	folded := isSpace(l.text[0])
 	switch {
 	case isField:
-		s.fields++
-		s.content = s.content || mimeField(l.text)
-		s.saysBase64 = s.saysBase64 || namesBase64(l.text)
-		if s.state == top {
-			s.state = header
-		}
+		s.field(l)
 	case folded && s.state == header:
-		s.saysBase64 = s.saysBase64 || namesBase64(l.text)
+		s.says |= encodings(l)
+		s.boundaries.field(l, true)
 	case s.state == header, s.state == top && s.bounded: // a body without a blank line ahead of it
-		s.add(start{part: s.content, raw: s.bounded, at: l.at})
+		s.add(start{part: s.content, strong: s.content && !s.apart, raw: s.bounded && s.headless, at: l.at})
 		s.state = text
 	default:
 		s.state = text
 	}
-	if s.saysBase64 && !s.digits && !s.fresh() && base64Line(l.text) { // base64 behind a line of prose
+	if s.state == text && !s.bounded && s.fields {
+		s.fields, s.content = false, false
+	}
+	if s.says&saysBase64 != 0 && digits && !s.digits && !s.fresh() { // base64 behind a line of prose
 		s.add(start{at: l.at})
 	}
-	s.look(l.text)
+	s.look(l, digits, url)
 	s.mark(l)
+}
+
+// field takes note of a line that may be a header field.
+func (s *search) field(l *line) {
+	if bytes.IndexByte(l.text, 0) >= 0 { // which some clients do not see
+		visible := *l
+		visible.text = bytes.ReplaceAll(l.text, []byte{0}, nil)
+		l = &visible
+	}
+	if describes(l.text) {
+		s.content, s.apart = true, false
+		s.partial = s.partial || s.fields && indexFold(l.text, "message/partial") >= 0
+	}
+	s.headless = true
+	s.says |= encodings(l)
+	s.boundaries.field(l, false)
+	if s.state == top {
+		s.state = header
+	}
+}
+
+// blank takes note of a line that may end a header.
+func (s *search) blank(l *line) {
+	if s.state != top || s.bounded {
+		s.add(start{part: s.content, strong: s.content && !s.apart, raw: s.bounded && s.headless, at: l.next})
+	}
+	switch {
+	case l.length > 0: // of blanks: for some clients the header goes on
+	case s.fields: // the header of a message, or what some client takes for more of this one
+		s.apart = true
+	default:
+		s.content = false
+	}
+	s.state, s.bounded = top, false
+}
+
+// boundary takes note of a line that begins with two hyphens.
+func (s *search) boundary(l *line, before int) {
+	declared := s.boundaries.declared(l.text)
+	s.end(l.at-int64(before), declared)
+	s.sealed = s.sealed || bytes.HasPrefix(l.text, []byte("-----BEGIN PGP MESSAGE"))
+	if !declared {
+		s.padded = s.sofar.count(l, false, false, s.padded)
+	}
+	inHeader := s.bounded && s.state != text // some clients pass over such a line in a header
+	if !inHeader && (declared || !s.fields) {
+		s.says, s.content = 0, false
+	}
+	s.state, s.apart, s.fields, s.headless = top, false, true, true
+	s.bounded = declared || s.boundaries.guessed() || inHeader
 }
 
 // fresh says whether a start stands right ahead of the next line.
 func (s *search) fresh() bool {
 	n := len(s.starts)
-	return n > s.first && s.starts[n-1].kind == body && s.starts[n-1].traits.lines == s.sofar.lines
+	return n > s.near && s.starts[n-1].kind == body && s.starts[n-1].already.lines == s.sofar.lines
 }
 
 // add notes a start.
 func (s *search) add(a start) {
-	if a.part {
+	if a.isStrong() {
 		if s.parts++; s.parts > maxStarts {
 			s.full = true
 			return
@@ -161,53 +219,50 @@ func (s *search) add(a start) {
 	} else if len(s.starts)-s.parts >= maxOthers {
 		return
 	}
-	a.saysBase64 = s.saysBase64
-	a.traits = s.sofar
+	a.says = s.says
+	a.already = s.sofar
 	s.starts = append(s.starts, a)
 }
 
-// close sets the end of all open starts.
-func (s *search) close(end int64) {
-	kept := s.starts[:s.first]
-	for _, a := range s.starts[s.first:] {
-		a.end = max(end, a.at)
-		a.traits = s.sofar.since(a.traits)
-		if a.kind == body && a.traits.lines == 0 {
+// end sets the near end of the starts that have none, and where a declared boundary or the end of the content is there, the far end.
+func (s *search) end(at int64, declared bool) {
+	kept := s.starts[:s.near]
+	for _, a := range s.starts[s.near:] {
+		a.near = extent{end: max(at, a.at), traits: s.sofar.since(a.already)}
+		a.vague = !declared
+		if a.kind == body && a.near.traits.lines == 0 && (declared || !a.isStrong()) {
 			continue
 		}
 		kept = append(kept, a)
 	}
-	s.starts, s.first = kept, len(kept)
+	s.starts, s.near = kept, len(kept)
+	if !declared {
+		return
+	}
+	for i := range s.starts[s.far:] {
+		a := &s.starts[s.far+i]
+		if a.vague && a.isStrong() {
+			a.far = extent{end: max(at, a.at), traits: s.sofar.since(a.already)}
+		}
+	}
+	s.far = len(s.starts)
 }
 
 // look counts the traits of a line, and tells the starts right ahead of it what it looks like. Of those that are no part's, ordinary
 // text has plenty: they are dropped unless it looks like base64.
-func (s *search) look(text []byte) {
-	digits := base64Line(text)
+func (s *search) look(l *line, digits, url bool) {
 	n := len(s.starts)
-	for n > s.first && s.starts[n-1].kind == body && s.starts[n-1].traits.lines == s.sofar.lines {
+	for n > s.near && s.starts[n-1].kind == body && s.starts[n-1].already.lines == s.sofar.lines {
 		n--
 	}
 	fresh := s.starts[n:]
 	s.starts = s.starts[:n]
 	for _, a := range fresh {
-		a.looksBase64 = digits
-		if a.part || a.raw || digits {
+		a.looksBase64 = digits && (a.says&saysBase64 != 0 || l.length >= minBase64)
+		if a.part || a.raw || a.looksBase64 {
 			s.starts = append(s.starts, a)
 		}
 	}
-	s.sofar.lines++
-	if s.padded {
-		s.sofar.inner++
-	}
-	s.padded, s.digits = false, digits
-	if n := bytes.Count(text, []byte("=")); n > 0 {
-		s.sofar.equals += n
-		tail := bytes.TrimRight(text, "= \t")
-		if bytes.IndexByte(tail, '=') >= 0 {
-			s.sofar.inner++
-		}
-		s.padded = len(tail) < len(text)
-	}
-	s.sofar.urlDigits += bytes.Count(text, []byte("-")) + bytes.Count(text, []byte("_"))
+	s.padded = s.sofar.count(l, digits, url, s.padded)
+	s.digits = digits
 }

@@ -18,20 +18,30 @@ const (
 type Base64 struct {
 	Padding Padding
 	URL     bool // - and _ are digits too (RFC 4648 section 5); else they are skipped
+	Junk    Junk
 }
 
-// NewBase64 returns a decoder that writes to w. Octets outside the alphabet are skipped.
+// Junk says how a base64 decoder reads octets outside the alphabet, blanks and line ends apart.
+type Junk uint8
+
+const (
+	JunkSkipped Junk = iota // the octet is skipped. The zero value
+	JunkStops               // the first one ends the text
+)
+
+// NewBase64 returns a decoder that writes to w.
 func NewBase64(w io.Writer, b Base64) io.WriteCloser {
 	values := standard
 	if b.URL {
 		values = url
 	}
-	return &base64Decoder{out: flusher{w: w}, padding: b.Padding, values: values()}
+	return &base64Decoder{out: flusher{w: w}, padding: b.Padding, junk: b.Junk, values: values()}
 }
 
 type base64Decoder struct {
 	out     flusher
 	padding Padding
+	junk    Junk
 	values  *[256]byte
 	quantum uint32
 	digits  int
@@ -68,6 +78,9 @@ func (d *base64Decoder) Write(p []byte) (int, error) {
 				return n, d.out.err
 			}
 			d.end()
+		case d.junk == JunkStops && c > ' ' && c != '=':
+			d.ended = true
+			return n, d.out.err
 		}
 	}
 	return n, d.out.err

@@ -59,6 +59,7 @@ func TestDecode(t *testing.T) {
 		{"padding in mid quantum", b64(Base64{Padding: PadSkips}), "aG=Vs=bG8=", "hello"},
 		{"padding that ends nothing does not stop", b64(Base64{Padding: PadStops}), "=aGVsbG8=", "hello"},
 		{"standard digits", plain, "+/-_+/", "\xfb\xff\xbf"},
+		{"stop at junk", b64(Base64{Junk: JunkStops}), "aGVs\r\n bG8=*aGVs", "hello"},
 		{"URL digits", b64(Base64{URL: true}), "-_-_", "\xfb\xff\xbf"},
 
 		{"escapes", qplain, "a=3Db=3db", "a=b=b"},
@@ -73,6 +74,7 @@ func TestDecode(t *testing.T) {
 		{"blanks at the end", qplain, "end  ", "end"},
 		{"lone CR", qplain, "cr\rcr \r \r\r\n", "cr\rcr \r \r\r\n"},
 		{"8-bit", qplain, "8-bit \xff\x00\xfe", "8-bit \xff\x00\xfe"},
+		{"CR for line ends", qplain, "soft=\rbreak= \rhere", "softbreakhere"},
 		{"no escape", qplain, "= 41", "= 41"},
 
 		{"uu", NewUU, "%:&5L;&\\\r\n`\r\nend\r\nnot this", "hello"},

@@ -112,6 +112,10 @@ func (d *qpDecoder) escaped(c byte) bool {
 		d.escape = d.escape[:0]
 		return true
 	}
+	if blankTail && d.escape[len(d.escape)-1] == '\r' { // a CR alone is the line end of some mails
+		d.escape = d.escape[:0]
+		return false
+	}
 	d.stray()
 	return false
 }
