@@ -6,8 +6,11 @@ require (
 	github.com/emersion/go-message v0.18.2
 	github.com/google/gopacket v1.1.19
 	github.com/hillu/go-yara/v4 v4.3.4
+	github.com/klauspost/compress v1.20.3
 	github.com/landlock-lsm/go-landlock v0.11.0
+	github.com/mikelolasagasti/xz v1.0.1
 	github.com/songgao/water v0.0.0-20200317203138-2b4b6d7c09d8
+	github.com/ulikunitz/xz v0.5.17
 	github.com/urfave/cli/v2 v2.27.7
 	github.com/vishvananda/netlink v1.3.1
 	github.com/vishvananda/netns v0.0.5

@@ -170,6 +170,19 @@ var rooms = []room{
 		tests: []permit{{path: "mirrorgw/scanner/carve", why: "tests from outside see the public names only"}},
 	},
 	{
+		dir: "scanner/archive",
+		uses: []permit{
+			{path: "mirrorgw/scanner", why: "it is an opener"},
+			{path: "github.com/klauspost/compress/zstd", why: "reads zstd, within a window"},
+			{path: "github.com/mikelolasagasti/xz", why: "reads xz with its filters, within a dictionary"},
+			{path: "github.com/ulikunitz/xz/lzma", why: "reads LZMA without the container of xz"},
+		},
+		tests: []permit{
+			{path: "mirrorgw/scanner/archive", why: "tests from outside see the public names only"},
+			{path: "github.com/ulikunitz/xz", why: "writes xz"},
+		},
+	},
+	{
 		dir: "scanner/yara",
 		uses: []permit{
 			{path: "mirrorgw/scanner", why: "it is an engine"},

@@ -30,6 +30,12 @@ type Contents interface {
 	// Excerpt is Member for n octets of the part itself, from at on.
 	Excerpt(at, n int64) error
 
+	// Expect says that n octets will come, as a container states before it is unpacked, so that a bomb which admits to be one costs no
+	// work. It reserves nothing.
+	//
+	// Errors: ErrStopped when that is more than may still be expanded.
+	Expect(n int64) error
+
 	// Note records what keeps the part from being clean, for example that a member is encrypted. detail is for a person.
 	Note(cause Cause, detail string)
 }
@@ -96,6 +102,14 @@ func (c *contents) take(part *Part, content io.Reader) error {
 		return jerr
 	}
 	return err
+}
+
+// Expect implements Contents.
+func (c *contents) Expect(n int64) error {
+	if x := c.exam; n > x.scanner.limits.Expanded-x.expanded {
+		return x.spoolError(ErrTooLarge)
+	}
+	return nil
 }
 
 // Note implements Contents.

@@ -160,3 +160,24 @@ func TestTornMemberIsJudged(t *testing.T) {
 		t.Errorf("Member returned %v", got)
 	}
 }
+
+// TestExpect: what states more than may be expanded is not even begun.
+func TestExpect(t *testing.T) {
+	for _, test := range []struct {
+		states int64
+		want   Class
+	}{{100, Clean}, {101, Unscannable}} {
+		v, engine := scanWith(t, Limits{Expanded: 100 + int64(len("text"))}, crate{open: func(part *Part, out Contents) (bool, error) {
+			if part.Path != "1" {
+				return true, nil
+			}
+			if err := out.Expect(test.states); err != nil {
+				return true, err
+			}
+			return true, out.Member("a", "", strings.NewReader("content"))
+		}}, "Subject: x\n\ntext")
+		if v.Class != test.want || v.Class == Unscannable && (v.Cause != CauseBudget || len(engine.parts()) != 1) {
+			t.Errorf("a part that states %d octets: %+v, parts %q", test.states, v, engine.parts())
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/forwarder/pop3"
 	"mirrorgw/scanner"
+	"mirrorgw/scanner/archive"
 	"mirrorgw/scanner/carve"
 	"mirrorgw/scanner/notice"
 	"mirrorgw/scanner/yara"
@@ -221,7 +222,7 @@ func newScanner(cfg *config.Config, engine scanner.Engine, log *slog.Logger) (*s
 	l := cfg.Scan.Limits
 	return scanner.New(scanner.Config{
 		Engines: []scanner.Engine{engine},
-		Openers: []scanner.Opener{carve.Carver{}},
+		Openers: []scanner.Opener{carve.Carver{}, archive.Opener{}},
 		Limits:  scanner.Limits{Message: l.Message, Expanded: l.Expanded, Depth: l.Depth, Parts: l.Parts, Time: l.Time},
 		Spool:   cfg.Spool,
 		Cache:   cfg.Scan.Cache,

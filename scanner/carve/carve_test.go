@@ -41,6 +41,8 @@ func (t *take) Excerpt(at, n int64) error {
 	return t.Member("", "", io.NewSectionReader(t.part.Reader(), at, n))
 }
 
+func (t *take) Expect(int64) error { return nil }
+
 func (t *take) Note(cause scanner.Cause, detail string) {
 	t.notes = append(t.notes, string(cause)+": "+detail)
 }

@@ -1,0 +1,31 @@
+// Package archive takes archives, compressed files and documents apart: whatever holds other contents that a person would get at by
+// a double click.
+//
+// # What it holds
+//
+// Opener is a scanner.Opener. It goes by the octets, never by names or declared types (look.go): a content may be several things at
+// once, and is opened as each of them. Then there is one file for each family:
+//
+//   - streams.go: gzip, bzip2, xz, lzma and zstd files.
+//   - zip.go, methods.go: zip archives, and so OOXML and OpenDocument files, by all readings of their two sets of headers.
+//   - tar.go: tar archives.
+//
+// # Bounds
+//
+// How much comes out of a mail, how many parts, how deep and how long: that is the scanner's to bound, and an Opener ends with
+// scanner.ErrStopped at the first breach. What a container states of its length is told ahead (Contents.Expect), so that a bomb which
+// admits to be one is not unpacked at all. Here, a decompressor's dictionary is bounded (maxWindow), and it is let go of before its
+// content is opened in its turn; records of a directory are bounded by number.
+//
+// # Decisions
+//
+//   - 2026: checksums and dates are not looked at: clients differ in whether they mind. What cannot be unpacked to its end, by a
+//     container that says it is one, is malformed, and what came before that point is judged.
+//   - 2026: a compression that is not known here is malformed too: something stays unread, and reading it again later would not help.
+//     A library that panics is an error: nobody knows what it left.
+//   - 2026: encrypted members are noted by name, and their headers not trusted: they are tried as if they were not encrypted.
+//   - 2026: zip archives are read by a parser of our own. Readers differ in which of the two descriptions of a member they believe, in
+//     which directory, and in what they take for the beginning of the archive; archive/zip has one opinion.
+//   - 2026: xz files are read by mikelolasagasti/xz, a translation of XZ Embedded, since ulikunitz/xz knows no bound on dictionaries of
+//     xz and no filters; ulikunitz/xz/lzma reads LZMA, with a bound; klauspost/compress reads zstd.
+package archive

@@ -1,0 +1,155 @@
+package archive
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// format is one kind of container.
+type format struct {
+	name  string
+	magic string // what it begins with
+	at    int64  // how far behind its beginning the magic stands
+	first int64  // the last offset at which it may begin; anywhere
+	open  func(o *opening, at int64) error
+}
+
+// anywhere lets a format begin behind other things: programs that unpack themselves are opened by archivers like any archive.
+const anywhere = -1
+
+// formats is what is known, in the order in which a content is tried as each of them. Several may fit one content.
+func formats() []format {
+	return []format{
+		{name: "gzip", magic: "\x1f\x8b\x08", open: openGzip},
+		{name: "bzip2", magic: "BZh", open: openBzip2},
+		{name: "xz", magic: "\xfd7zXZ\x00", open: openXZ},
+		{name: "lzma", magic: "\x5d\x00\x00", open: openLZMA},
+		{name: "zstd", magic: "\x28\xb5\x2f\xfd", open: openZstd},
+		{name: "zstd", magic: "\x2a\x4d\x18", at: 1, open: openZstd}, // a skippable frame first
+		{name: "tar", magic: "", open: openTar},
+	}
+}
+
+// Bounds on what is noted of one content.
+const (
+	maxMarks     = 20_000 // records of zip archives
+	maxSightings = 64     // of one other format
+)
+
+// sighting is a place where a container may begin.
+type sighting struct {
+	format format
+	at     int64
+}
+
+// found is what one pass over a content noted.
+type found struct {
+	sightings []sighting
+	locals    []int64 // where members of a zip archive may begin
+	centrals  []int64 // where entries of a zip archive's directory may begin
+	ends      []int64 // where the ends of directories may be
+	tails     []int64 // where the lengths of members may follow them
+	full      bool    // there were more of these than maxMarks
+}
+
+// chunk is how much of a content is looked at at once.
+const chunk = 256 << 10
+
+// look passes over content. Errors: those of reading it.
+func look(content *io.SectionReader) (*found, error) {
+	f := &found{}
+	head := make([]byte, min(content.Size(), 2<<10))
+	if _, err := content.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading the part: %w", err)
+	}
+	for _, known := range formats() {
+		if known.first == anywhere {
+			continue
+		}
+		for at := int64(0); at <= known.first && at+known.at <= int64(len(head)); at++ {
+			if bytes.HasPrefix(head[at+known.at:], []byte(known.magic)) {
+				f.sightings = append(f.sightings, sighting{known, at})
+				break
+			}
+		}
+	}
+	return f, f.search(content)
+}
+
+// search looks for what may stand anywhere. Errors: those of content.
+func (f *found) search(content *io.SectionReader) error {
+	const overlap = 8
+	buffer := make([]byte, min(content.Size(), chunk))
+	for at := int64(0); at < content.Size(); at += chunk - overlap {
+		n, err := content.ReadAt(buffer, at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("reading the part: %w", err)
+		}
+		last := at+int64(n) == content.Size()
+		f.zip(buffer[:n], at, last)
+		for _, known := range formats() {
+			if known.first == anywhere {
+				f.others(known, buffer[:n], at, last)
+			}
+		}
+		if last {
+			break
+		}
+	}
+	if len(f.locals)+len(f.centrals) > 0 {
+		f.sightings = append(f.sightings, sighting{format{name: "zip", open: openZip}, 0})
+	}
+	return nil
+}
+
+// zip notes the records of zip archives in b, which stands at offset at.
+func (f *found) zip(b []byte, at int64, last bool) {
+	for i := 0; ; {
+		next := bytes.Index(b[i:], []byte("PK"))
+		if next < 0 {
+			return
+		}
+		i += next + 2
+		if i+2 > len(b) || !last && i-2 >= chunk-8 { // the next chunk sees it whole
+			return
+		}
+		var marks *[]int64
+		switch string(b[i : i+2]) {
+		case "\x03\x04":
+			marks = &f.locals
+		case "\x01\x02":
+			marks = &f.centrals
+		case "\x05\x06":
+			marks = &f.ends
+		case "\x07\x08":
+			marks = &f.tails
+		default:
+			continue
+		}
+		if len(*marks) >= maxMarks {
+			f.full = true
+			continue
+		}
+		*marks = append(*marks, at+int64(i-2))
+	}
+}
+
+// others notes where a container of the known format may begin in b, which stands at offset at.
+func (f *found) others(known format, b []byte, at int64, last bool) {
+	count := 0
+	for _, s := range f.sightings {
+		if s.format.name == known.name {
+			count++
+		}
+	}
+	for i := 0; count < maxSightings; count++ {
+		next := bytes.Index(b[i:], []byte(known.magic))
+		if next < 0 || !last && i+next >= chunk-8 {
+			return
+		}
+		f.sightings = append(f.sightings, sighting{known, at + int64(i+next)})
+		i += next + 1
+	}
+}
