@@ -97,7 +97,7 @@ service stats {
 // enterProxy runs a proxy at the gateway's IPv4 address, on the kernel's TCP. What is not mail it does not forward.
 func (b *bench) enterProxy(ctx context.Context, w way) (leave func(context.Context) error, err error) {
 	var ends []func(context.Context) error
-	leave = func(ctx context.Context) error {
+	undo := func(ctx context.Context) error {
 		b.process = nil
 		var errs []error
 		for i := range ends {
@@ -107,7 +107,7 @@ func (b *bench) enterProxy(ctx context.Context, w way) (leave func(context.Conte
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, leave(context.WithoutCancel(ctx)))
+			err = errors.Join(err, undo(context.WithoutCancel(ctx)))
 		}
 	}()
 	ends = append(ends, func(ctx context.Context) error { return b.script(ctx, b.lab.Mirror, hostOff) })
@@ -150,7 +150,7 @@ func (b *bench) enterProxy(ctx context.Context, w way) (leave func(context.Conte
 		return nil, err
 	}
 	b.process = process
-	return leave, nil
+	return undo, nil
 }
 
 // waitForProxy waits until a proxy greets the client.
