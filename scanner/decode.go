@@ -1,7 +1,6 @@
 package scanner
 
 import (
-	"bufio"
 	"io"
 	"strings"
 
@@ -42,12 +41,11 @@ func newDecoder(e Encoding, w io.Writer) io.WriteCloser {
 	case Base64:
 		return transfer.NewBase64(w, transfer.Base64{})
 	default:
-		return &identityDecoder{out: bufio.NewWriterSize(w, 4<<10)}
+		return identityDecoder{w}
 	}
 }
 
-// identityDecoder changes nothing. It gathers short lines: a spilled Buffer makes a system call of every write.
-type identityDecoder struct{ out *bufio.Writer }
+// identityDecoder changes nothing.
+type identityDecoder struct{ io.Writer }
 
-func (d *identityDecoder) Write(p []byte) (int, error) { return d.out.Write(p) }
-func (d *identityDecoder) Close() error                { return d.out.Flush() }
+func (identityDecoder) Close() error { return nil }

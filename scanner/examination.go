@@ -29,7 +29,7 @@ type examination struct {
 	parts    int
 	expanded int64
 	ticks    int
-	scratch  []byte
+	scratch  *[scratchSize]byte // nil until it is needed
 	leaves   []Leaf
 }
 

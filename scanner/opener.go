@@ -77,9 +77,9 @@ func (c *contents) take(part *Part, content io.Reader) error {
 	defer b.Close()
 	source := &timedReader{exam: x, r: content}
 	if x.scratch == nil {
-		x.scratch = make([]byte, scratchSize)
+		x.scratch = x.scanner.memory.takeScratch()
 	}
-	_, err := io.CopyBuffer(b, source, x.scratch)
+	_, err := io.CopyBuffer(b, source, x.scratch[:])
 	x.expanded += b.Size()
 	switch {
 	case err == nil, source.failed != nil && err == source.failed: //nolint:errorlint // content's own error, not the buffer's

@@ -30,6 +30,7 @@ type Scanner struct {
 	spool   Spool
 	cache   *cache
 	log     *slog.Logger
+	memory  memory
 }
 
 // New returns a scanner. Errors: ErrNoEngine.
@@ -62,6 +63,7 @@ func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict
 	var cancel context.CancelFunc
 	x.ctx, cancel = context.WithTimeout(ctx, s.limits.Time)
 	defer cancel()
+	defer func() { s.memory.giveScratch(x.scratch) }()
 
 	sum, err := x.digest(mail)
 	v.SHA256 = sum

@@ -16,10 +16,14 @@ type walk struct {
 	lines *lines
 	exam  *examination
 	base  int64 // where in the whole mail the content stands as it is; elsewhere where it does not
+	first int   // octets that the decoded content of a part takes at once
 }
 
 // elsewhere is the base of a message that the whole mail holds in some encoding only.
 const elsewhere = -1
+
+// firstMemory is the most that a decoded part takes before there is anything of it, in octets.
+const firstMemory = 4 << 10
 
 // walkMessage walks the message in content. path is the path of the message/rfc822 part it was, "" for the mail itself;
 // depth counts the containers around it, base says where it stands in
@@ -27,7 +31,9 @@ const elsewhere = -1
 //
 // Errors: ErrStopped; those of the content's reader.
 func walkMessage(exam *examination, content *Buffer, path string, depth int, base int64) error {
-	w := walk{lines: newLines(content.Reader(), content.Size()), exam: exam, base: base}
+	r := exam.scanner.memory.takeReader(content.Reader())
+	defer exam.scanner.memory.giveReader(r)
+	w := walk{lines: &lines{r: r}, exam: exam, base: base, first: int(min(content.Size(), firstMemory))}
 	_, err := w.entity(entity{path: path, depth: depth, root: true, kind: "text/plain"})
 	return err
 }
@@ -130,6 +136,7 @@ func (w *walk) skip() (mark, error) {
 func (w *walk) leaf(e entity, typ string, params map[string]string, h header, ended bool, m mark) (mark, error) {
 	enc := transferEncoding(h.get("content-transfer-encoding"))
 	content := w.exam.newBuffer()
+	content.grow(w.first) // else lines make it grow from nothing
 	defer content.Close()
 	decoder := newDecoder(enc, content)
 	at, end := w.lines.at(), w.lines.at()

@@ -44,7 +44,7 @@ func manageGarbage(ctx context.Context) {
 // garbagePercent is how many percent of what is in use, in octets, may be garbage: of garbageRoom, in steps, since each change stops the
 // world for a moment.
 func garbagePercent(live uint64) int {
-	const step, most = 100, 1600
+	const step, least, most = 25, 100, 1600
 	percent := garbageRoom / max(live/100, 1)
-	return int(min(max(percent/step*step, step), most))
+	return int(min(max(percent/step*step, least), most))
 }

@@ -9,7 +9,7 @@ import (
 
 func TestGarbagePercent(t *testing.T) {
 	for live, want := range map[uint64]int{
-		0: 1600, 1 << 20: 1600, 4 << 20: 1600, 10 << 20: 600, 16 << 20: 400, 30 << 20: 200, 64 << 20: 100, 100 << 20: 100, 8 << 30: 100,
+		0: 1600, 1 << 20: 1600, 4 << 20: 1600, 10 << 20: 625, 40 << 20: 150, 16 << 20: 400, 30 << 20: 200, 64 << 20: 100, 100 << 20: 100, 8 << 30: 100,
 	} {
 		if got := garbagePercent(live); got != want {
 			t.Errorf("%d MiB in use: %d %%, want %d", live>>20, got, want)
