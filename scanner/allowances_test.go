@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mirrorgw/scanner"
 	"mirrorgw/scanner/notice"
@@ -128,5 +131,51 @@ func TestFullQuarantineRefuses(t *testing.T) {
 	}
 	if _, err := store.Keep(t.Context(), scanner.Item{Verdict: scanner.Verdict{Size: 50}}, strings.NewReader("")); !errors.Is(err, quarantine.ErrFull) {
 		t.Error(err)
+	}
+}
+
+// book is a ledger in memory.
+type book []string
+
+func (b *book) Delivered(_ time.Time, o scanner.Origin, v scanner.Verdict) {
+	*b = append(*b, fmt.Sprintf("%s %s %d", o.Protocol, v.Class, v.Size))
+}
+
+// What a client gets is noted, and what it does not get is not.
+func TestLedger(t *testing.T) {
+	store, err := quarantine.Open(t.TempDir(), quarantine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	composer, err := notice.New(notice.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got book
+	for _, tt := range []struct {
+		found  suspicion
+		shadow bool
+		policy scanner.Policy
+		mail   string
+	}{
+		{mail: "1"},
+		{found: true, mail: "22"},
+		{found: true, mail: "333", shadow: true},
+		{found: true, mail: "4444", policy: scanner.Policy{scanner.CauseInfected: scanner.Tag}},
+		{found: true, mail: "55555", policy: scanner.Policy{scanner.CauseInfected: scanner.Retry}},
+	} {
+		scan, err := scanner.New(scanner.Config{Engines: []scanner.Engine{tt.found}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		judge, err := scanner.NewJudge(scanner.JudgeConfig{Scanner: scan, Keeper: store, Composer: composer, Policy: tt.policy, Shadow: tt.shadow, Ledger: &got})
+		if err != nil {
+			t.Fatal(err)
+		}
+		judged(t, judge, tt.mail, true)
+	}
+	if want := (book{"pop3 clean 1", "pop3 infected 3", "pop3 infected 4"}); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

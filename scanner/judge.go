@@ -83,6 +83,7 @@ type JudgeConfig struct {
 	Now      func() time.Time // nil: time.Now
 
 	Allowances Allowances // contents to deliver whatever is found in them; nil: none
+	Ledger     Ledger     // takes note of what is delivered; nil: nobody does
 }
 
 // Counters of a Judge.
@@ -124,6 +125,7 @@ type Judge struct {
 	counted  *judged
 
 	allowances Allowances // may be nil
+	ledger     Ledger     // may be nil
 }
 
 // judged are the live figures of a judge and its successors.
@@ -157,7 +159,7 @@ func NewJudge(c JudgeConfig) (*Judge, error) {
 	}
 	return &Judge{
 		scanner: c.Scanner, policy: c.Policy, shadow: c.Shadow, keeper: c.Keeper, composer: c.Composer, parts: c.Parts, log: c.Log, now: c.Now,
-		retries: c.Retries, counted: &judged{}, allowances: c.Allowances,
+		retries: c.Retries, counted: &judged{}, allowances: c.Allowances, ledger: c.Ledger,
 	}, nil
 }
 
@@ -226,6 +228,7 @@ func (j *Judge) count(o Origin, r Ruling) {
 	j.counted.classes[r.Verdict.Class].Add(1)
 	j.counted.actions[r.Action].Add(1)
 	j.counted.rulings.add(RulingKind{Protocol: o.Protocol, Class: r.Verdict.Class, Action: r.Action})
+	j.note(o, r)
 }
 
 // escalate turns the refusal of a mail that engines keep failing on into its replacement.

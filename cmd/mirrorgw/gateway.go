@@ -32,6 +32,8 @@ type mirror struct {
 	forwarder *forwarder.Forwarder
 	stack     *stack.Stack
 	store     *quarantine.Store
+	history   *quarantine.History
+	hunter    *hunter
 	retries   *scanner.Retries
 	tap       *capture.Tap
 	doctor    *doctor.Doctor
@@ -76,6 +78,10 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 			err = errors.Join(err, m.close())
 		}
 	}()
+	if m.history, err = quarantine.OpenHistory(m.store, cfg.Quarantine.History); err != nil {
+		return nil, err
+	}
+	m.hunter = newHunter(m.store, log)
 	if m.retries, err = scanner.OpenRetries(filepath.Join(cfg.Quarantine.Dir, retriesName), log); err != nil {
 		return nil, err
 	}
@@ -114,6 +120,9 @@ func (m *mirror) close() error {
 	var errs []error
 	if m.device != nil {
 		errs = append(errs, m.device.Close())
+	}
+	if m.history != nil {
+		errs = append(errs, m.history.Close())
 	}
 	if m.retries != nil {
 		errs = append(errs, m.retries.Close())
@@ -197,6 +206,8 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	forwarding.Go(func() { m.doctor.Run(examining) })  // ends with examining, as Run returns
 	forwarding.Go(func() { m.store.Run(examining) })   // the same
 	forwarding.Go(func() { manageGarbage(examining) }) // the same
+	forwarding.Go(func() { m.history.Run(examining) }) // the same
+	forwarding.Go(func() { m.hunter.run(examining, m) })
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

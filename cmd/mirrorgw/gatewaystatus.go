@@ -33,7 +33,7 @@ func (m *mirror) Status() control.Status {
 	for reason, n := range frames.Dropped {
 		s.Frames.Dropped[reason.String()] = n
 	}
-	s.Events = map[string]map[string]uint64{"frames": figures(frames), "flows": figures(flows), "capture": figures(m.tap.Counters()), "device": figures(m.device.Counters()), "quarantine": figures(m.store.Counters())}
+	s.Events = map[string]map[string]uint64{"frames": figures(frames), "flows": figures(flows), "capture": figures(m.tap.Counters()), "device": figures(m.device.Counters()), "quarantine": figures(m.store.Counters()), "history": m.hunter.figures(m.history)}
 	s.Flows.Open, s.Flows.Total = uint64(max(flows.Active, 0)), uint64(flows.Flows)
 	for _, r := range m.forwarder.Routers() {
 		router := control.Router{Address: r.Addr.String(), Standby: !r.InUse}

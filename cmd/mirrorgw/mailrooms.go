@@ -22,11 +22,12 @@ import (
 // mailRooms are the rooms that need the engines, built for one configuration. A reload builds new ones beside them; sessions
 // that began with these end with them, and the last one closes their engine.
 type mailRooms struct {
-	cfg    *config.Config
-	engine *yara.Engine
-	notice *notice.Composer
-	judge  *scanner.Judge
-	relays []*pop3.Relay // by index of the rule
+	cfg     *config.Config
+	engine  *yara.Engine
+	notice  *notice.Composer
+	judge   *scanner.Judge
+	scanner *scanner.Scanner
+	relays  []*pop3.Relay // by index of the rule
 
 	sessions int // guarded by mirror.mu
 }
@@ -63,7 +64,7 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 	if err != nil {
 		return nil, err
 	}
-	rooms := &mailRooms{cfg: cfg, engine: engine}
+	rooms := &mailRooms{cfg: cfg, engine: engine, scanner: sc}
 	newJudge, newComposer := scanner.NewJudge, notice.New
 	if before != nil {
 		newJudge, newComposer = before.judge.Successor, before.notice.Successor
@@ -72,7 +73,7 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		return nil, &exitError{exitUsage, fmt.Errorf("notice.template: %w", err)} // the one thing that can be wrong with it by now
 	}
 	judging := scanner.JudgeConfig{
-		Scanner: sc, Keeper: m.store, Composer: rooms.notice, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Retries: m.retries, Allowances: m.store, Log: m.log,
+		Scanner: sc, Keeper: m.hunter, Composer: rooms.notice, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Retries: m.retries, Allowances: m.store, Ledger: m.history, Log: m.log,
 	}
 	if cfg.Notice.KeepRest {
 		judging.Parts = rooms.notice
@@ -214,6 +215,7 @@ func (m *mirror) Reload(ctx context.Context, next *config.Config) error {
 		return errors.Join(err, rooms.engine.Close())
 	}
 	m.moveIn(rooms)
+	m.hunter.reloaded()
 	return nil
 }
 

@@ -47,6 +47,7 @@ func (p *program) quarantineCommand() *cli.Command {
 				Action:    p.quarantineDelete,
 			},
 			p.quarantineReleaseCommand(),
+			p.quarantineHuntCommand(),
 		},
 	}
 }

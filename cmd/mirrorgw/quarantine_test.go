@@ -22,6 +22,7 @@ import (
 type kept struct {
 	dir, config string
 	ids         []string
+	store       *quarantine.Store
 }
 
 func keep(t *testing.T, mails ...string) kept {
@@ -32,6 +33,7 @@ func keep(t *testing.T, mails ...string) kept {
 	if err != nil {
 		t.Fatal(err)
 	}
+	k.store = store
 	t.Cleanup(func() { store.Close() }) // open all the while, as a running gateway has it
 	_, sc, err := (&program{rooms: (&stub{}).rooms()}).openScanner(t.Context(), mustConfig(t, k.config))
 	if err != nil {

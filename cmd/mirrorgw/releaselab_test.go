@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/netip"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -74,6 +76,15 @@ func TestReleaseToRealClients(t *testing.T) {
 			if n, err := dovecot.Count(r.client.name); n != 0 || err != nil {
 				t.Errorf("step %d: %d mails of %s on the server, %v", i, n, r.client.name, err)
 			}
+		}
+	}
+	if err := g.Stop(t.Context()); err != nil { // what was delivered is on the disk by then at the latest
+		t.Fatal(err)
+	}
+	code, out, errs := call(t, rooms{}, "quarantine", "hunt", "-c", g.Config, fmt.Sprintf("%x", sha256.Sum256(mails[0].Data)))
+	for _, c := range clients {
+		if code != exitNo || !strings.Contains(out, " "+c.name+" ") {
+			t.Errorf("that %s has the first mail is not known: exit %d, %s%s", c.name, code, out, errs)
 		}
 	}
 }

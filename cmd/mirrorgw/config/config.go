@@ -147,6 +147,8 @@ type Quarantine struct {
 	Dir  string
 	Keep time.Duration // then it is removed
 	Max  int64         // octets; beyond them the oldest goes
+
+	History time.Duration // for how long deliveries are remembered; 0: not at all
 }
 
 // Control says where a running gateway answers questions.
@@ -187,7 +189,7 @@ func Default() *Config {
 			Cache:  10_000,
 		},
 		Notice:     Notice{Language: notice.English},
-		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine", Keep: 30 * 24 * time.Hour, Max: 2 << 30},
+		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine", Keep: 30 * 24 * time.Hour, Max: 2 << 30, History: 30 * 24 * time.Hour},
 		Control:    Control{Socket: "/run/mirrorgw/control.sock"},
 		Metrics:    Metrics{Listen: netip.MustParseAddrPort("127.0.0.1:9110")},
 		Log:        Log{Level: slog.LevelInfo, Format: LogText},

@@ -66,7 +66,7 @@ scan:
   policy: {infected: tag, encrypted: replace, oversize: retry, partial: deliver, malformed: replace, budget: retry, error: tag}
   cache: 17
 notice: {language: de, languages: [{clients: [192.168.1.0/25, "fd00:1::/64"], language: pl}, {clients: [192.168.1.200], language: fr}], template: /etc/mirrorgw/notice.tmpl, keep_rest: true}
-quarantine: {dir: /srv/quarantine, keep: 400d, max: 10GiB}
+quarantine: {dir: /srv/quarantine, keep: 400d, max: 10GiB, history: 7d}
 control: {socket: /tmp/ctl}
 metrics: {listen: "[::1]:9999"}
 log: {level: debug, format: json}
@@ -115,7 +115,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Template:  "/etc/mirrorgw/notice.tmpl",
 			KeepRest:  true,
 		},
-		Quarantine: Quarantine{Dir: "/srv/quarantine", Keep: 400 * 24 * time.Hour, Max: 10 << 30},
+		Quarantine: Quarantine{Dir: "/srv/quarantine", Keep: 400 * 24 * time.Hour, Max: 10 << 30, History: 7 * 24 * time.Hour},
 		Control:    Control{Socket: "/tmp/ctl"},
 		Metrics:    Metrics{Listen: netip.MustParseAddrPort("[::1]:9999")},
 		Log:        Log{Level: slog.LevelDebug, Format: LogJSON},
@@ -266,6 +266,7 @@ func TestErrors(t *testing.T) {
 		{"notice client", "notice: {languages: [{clients: [x], language: de}]}", "f:3:33: notice.languages[0].clients[0]: x is not an address with a network length, such as 192.168.1.2/24 or fd00:1::2/64"},
 		{"keep", "quarantine: {keep: 23h}", "f:3:20: quarantine.keep: nothing is removed before a day is over: write 1d or more"},
 		{"keep that is none", "quarantine: {keep: ever}", "f:3:20: quarantine.keep: ever is not a duration: write a number with s, m, h or d, such as 120s or 30d"},
+		{"history", "quarantine: {history: 5h}", "f:3:23: quarantine.history: the history is kept by days: write 1d or more, or 0s for none"},
 		{"quarantine max", "quarantine: {max: 0}", "f:3:19: quarantine.max must be more than 0"},
 		{"metrics by name", "metrics: {listen: 'localhost:9110'}", "f:3:19: metrics.listen: localhost:9110 is not an address and a port: write one such as 127.0.0.1:9110 or [::1]:9110, or \"\" for none"},
 		{"metrics everywhere", "metrics: {listen: ':9110'}", "f:3:19: metrics.listen: :9110 is not an address and a port: write one such as 127.0.0.1:9110 or [::1]:9110, or \"\" for none"},

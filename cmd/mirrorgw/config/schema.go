@@ -240,6 +240,13 @@ func (v value) quarantine(q *Quarantine) {
 			}
 		},
 		"max": func(v value) { v.size(&q.Max) },
+		"history": func(v value) {
+			if s, ok := v.text(); ok && s == "0s" {
+				q.History = 0
+			} else if v.duration(&q.History); q.History < day {
+				v.fail("%s: the history is kept by days: write 1d or more, or 0s for none", v.name())
+			}
+		},
 	})
 }
 
