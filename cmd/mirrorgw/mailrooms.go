@@ -15,6 +15,7 @@ import (
 	"mirrorgw/scanner"
 	"mirrorgw/scanner/archive"
 	"mirrorgw/scanner/carve"
+	"mirrorgw/scanner/envelope"
 	"mirrorgw/scanner/notice"
 	"mirrorgw/scanner/yara"
 )
@@ -224,7 +225,7 @@ func newScanner(cfg *config.Config, engine scanner.Engine, log *slog.Logger) (*s
 	l := cfg.Scan.Limits
 	return scanner.New(scanner.Config{
 		Engines: []scanner.Engine{engine},
-		Openers: []scanner.Opener{carve.Carver{}, archive.Opener{}},
+		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, archive.Opener{}},
 		Limits:  scanner.Limits{Message: l.Message, Expanded: l.Expanded, Depth: l.Depth, Parts: l.Parts, Time: l.Time},
 		Spool:   cfg.Spool,
 		Cache:   cfg.Scan.Cache,
