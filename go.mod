@@ -18,6 +18,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.42.0
+	golang.org/x/text v0.36.0
 	gvisor.dev/gvisor v0.0.0-20260527191743-a81fd9dd382e
 	kernel.org/pub/linux/libs/security/libcap/psx v1.2.77
 )

@@ -190,6 +190,15 @@ var rooms = []room{
 		},
 	},
 	{
+		dir: "scanner/recode",
+		uses: []permit{
+			{path: "mirrorgw/scanner", why: "it is an opener"},
+			{path: "mirrorgw/scanner/transfer", why: "undoes base64 in URLs"},
+			{path: "golang.org/x/text/encoding/...", why: "UTF-16 and UTF-32"},
+		},
+		tests: []permit{{path: "mirrorgw/scanner/recode", why: "tests from outside see the public names only"}},
+	},
+	{
 		dir: "scanner/yara",
 		uses: []permit{
 			{path: "mirrorgw/scanner", why: "it is an engine"},

@@ -17,6 +17,7 @@ import (
 	"mirrorgw/scanner/carve"
 	"mirrorgw/scanner/envelope"
 	"mirrorgw/scanner/notice"
+	"mirrorgw/scanner/recode"
 	"mirrorgw/scanner/yara"
 )
 
@@ -225,7 +226,7 @@ func newScanner(cfg *config.Config, engine scanner.Engine, log *slog.Logger) (*s
 	l := cfg.Scan.Limits
 	return scanner.New(scanner.Config{
 		Engines: []scanner.Engine{engine},
-		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, archive.Opener{}},
+		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, recode.Opener{}, archive.Opener{}},
 		Limits:  scanner.Limits{Message: l.Message, Expanded: l.Expanded, Depth: l.Depth, Parts: l.Parts, Time: l.Time},
 		Spool:   cfg.Spool,
 		Cache:   cfg.Scan.Cache,

@@ -214,17 +214,23 @@ func TestTNEF(t *testing.T) {
 	}{
 		{
 			"two attachments", tnefHead + attribute(1, 0x78008, "IPM.Note") + attribute(1, 0x2800C, "body") + attachment("a.exe", payload) + attachment("b.exe", "second"),
-			[]string{"body", payload, "second"}, []string{"", "a.exe", "b.exe"}, "",
+			[]string{"body", payload, "second"},
+			[]string{"", "a.exe", "b.exe"},
+			"",
 		},
 		{
 			"a long name", tnefHead + attachment("A~1.EXE", payload, named, property(0x3, 0x3705, le(4, 1)), property(0x1F, 0x3707, variable(wide("ä long name.exe\x00")))),
-			[]string{payload}, []string{"ä long name.exe"}, "",
+			[]string{payload},
+			[]string{"ä long name.exe"},
+			"",
 		},
 		{"an embedded message", tnefHead + attachment("x", "icon", embedded), []string{"icon", tnefHead + "inner"}, []string{"x", "x"}, ""},
 		{"a body in HTML", tnefHead + attribute(1, 0x69003, properties(property(0x102, 0x1013, variable("<html>")))), []string{"<html>"}, []string{""}, ""},
 		{
 			"many values", tnefHead + attribute(1, 0x69003, properties(property(0x1102, 0x1, le(4, 2)+le(4, 1)+"a\x00\x00\x00"+le(4, 4)+"bcde"), property(0x1003, 2, le(4, 2)+"12345678"), property(0x48, 3, strings.Repeat("g", 16)))),
-			[]string{"a", "bcde"}, []string{"", ""}, "",
+			[]string{"a", "bcde"},
+			[]string{"", ""},
+			"",
 		},
 		{"without the last checksum", strings.TrimSuffix(tnefHead+attribute(2, 0x6800F, payload), "\x00\x00"), []string{payload}, []string{""}, ""},
 		{"torn", (tnefHead + attachment("a.exe", payload))[:60], []string{payload[:60-6-9-16-9]}, []string{""}, "malformed: an attachment in it is torn (winmail.dat)"},
