@@ -62,7 +62,7 @@ func runFetchmail(ctx context.Context, s session) error {
 		keep = "keep"
 	}
 	path, err := s.write("fetchmailrc", fmt.Sprintf(`set invisible
-poll %s protocol pop3 timeout 20 uidl no dns
+poll %s protocol pop3 timeout 150 uidl no dns
   user %q password %q is root here sslproto '' no rewrite pass8bits %s
   mda "sh -c 'cat >$(mktemp %s/mail/new/XXXXXXXX)'"
 `, s.at.Addr(), s.login, testnet.Password, keep, s.home))
@@ -92,7 +92,7 @@ func runMpop(ctx context.Context, s session) error {
 
 // runGetmail has getmail deliver over LMTP: where it delivers by itself it waits a minute for each helper that ends too fast.
 func runGetmail(ctx context.Context, s session) error {
-	path, err := s.write("getmailrc", fmt.Sprintf("[retriever]\ntype = SimplePOP3Retriever\nserver = %s\nport = %d\nusername = %s\npassword = %s\n"+
+	path, err := s.write("getmailrc", fmt.Sprintf("[retriever]\ntype = SimplePOP3Retriever\ntimeout = 150\nserver = %s\nport = %d\nusername = %s\npassword = %s\n"+
 		"[destination]\ntype = MDA_lmtp\nhost = %s/lmtp\noverride = alice@lab\n[options]\ndelete = %t\nread_all = false\nreceived = false\ndelivered_to = false\n",
 		s.at.Addr(), s.at.Port(), s.login, testnet.Password, s.home, !s.keep))
 	if err != nil {
@@ -108,7 +108,7 @@ func runGetmail(ctx context.Context, s session) error {
 
 // runCurl has what curl lacks in a shell script's place: a list of the mails it has seen.
 func runCurl(ctx context.Context, s session) error {
-	curl := []string{"curl", "-sS", "--globoff", "--max-time", "50", "--user", s.login + ":" + testnet.Password}
+	curl := []string{"curl", "-sS", "--globoff", "--max-time", "150", "--user", s.login + ":" + testnet.Password}
 	url := "pop3://" + s.at.String() + "/"
 	listing, err := s.run(ctx, nil, append(curl, "--request", "UIDL", url)...)
 	if err != nil {
@@ -172,7 +172,7 @@ import os, poplib, sys
 poplib._MAXLINE = 1 << 20
 host, port, user, password, keep, home = sys.argv[1:]
 def login():
-    s = poplib.POP3(host, int(port), timeout=50)
+    s = poplib.POP3(host, int(port), timeout=150)
     s.user(user)
     s.pass_(password)
     return s

@@ -182,7 +182,7 @@ type session struct {
 
 // fetch runs the client and returns all it has fetched so far, sorted.
 func (s session) fetch(ctx context.Context, c realClient) ([][]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	for _, folder := range []string{"cur", "new", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(s.home, "mail", folder), 0o755); err != nil {
