@@ -175,6 +175,8 @@ var rooms = []room{
 			{path: "mirrorgw/scanner", why: "it is an opener"},
 			{path: "github.com/klauspost/compress/zstd", why: "reads zstd, within a window"},
 			{path: "github.com/mikelolasagasti/xz", why: "reads xz with its filters, within a dictionary"},
+			{path: "github.com/nwaples/rardecode/v2", why: "reads RAR, within a dictionary"},
+			{path: "github.com/stangelandcl/ppmd", why: "reads PPMd within 7z archives"},
 			{path: "github.com/ulikunitz/xz/lzma", why: "reads LZMA without the container of xz"},
 		},
 		tests: []permit{

@@ -9,6 +9,7 @@ packages=(
 	iproute2 nftables iputils-ping traceroute tcpdump iperf3 curl        # networks and traffic of the lab
 	dovecot-pop3d fetchmail clamav-testfiles                             # real servers, clients and (harmless) malware
 	mailutils-pop3d mpop getmail6 mutt python3                           # more of them
+	7zip gcab zip xz-utils zstd                                          # archives of kinds that Go cannot write
 	dpkg-dev systemd procps                                              # the Debian package, and a machine to install it on
 )
 

@@ -32,8 +32,9 @@ const payload = "MZ\x00\xff the payload, which is long enough to be worth packin
 
 // seeker is an engine that finds the payload, where it is a content and nothing else.
 type seeker struct {
-	mu    sync.Mutex
-	parts []string
+	mu       sync.Mutex
+	parts    []string
+	contents []string
 }
 
 func (*seeker) Name() string { return "seeker" }
@@ -41,11 +42,8 @@ func (*seeker) Name() string { return "seeker" }
 func (s *seeker) Scan(_ context.Context, part *scanner.Part) (scanner.Findings, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.parts = append(s.parts, part.Path+" "+part.Name)
-	if part.Size() != int64(len(payload)) {
-		return nil, nil
-	}
 	content, err := io.ReadAll(part.Reader())
+	s.parts, s.contents = append(s.parts, part.Path+" "+part.Name), append(s.contents, string(content))
 	if err != nil || string(content) != payload {
 		return nil, err
 	}

@@ -9,6 +9,9 @@
 //   - streams.go: gzip, bzip2, xz, lzma and zstd files.
 //   - zip.go, methods.go: zip archives, and so OOXML and OpenDocument files, by all readings of their two sets of headers.
 //   - tar.go: tar archives.
+//   - sevenzip.go, coders.go, bcj2.go: 7z archives. rar.go: RAR archives. cab.go: cabinets.
+//   - cfb.go, objects.go: compound files, which .doc, .xls, .ppt, .msi and .msg are, and the files embedded in them.
+//   - pdf.go, rtf.go: the streams of PDF documents, and the objects in RTF.
 //
 // # Bounds
 //
@@ -28,4 +31,14 @@
 //     which directory, and in what they take for the beginning of the archive; archive/zip has one opinion.
 //   - 2026: xz files are read by mikelolasagasti/xz, a translation of XZ Embedded, since ulikunitz/xz knows no bound on dictionaries of
 //     xz and no filters; ulikunitz/xz/lzma reads LZMA, with a bound; klauspost/compress reads zstd.
+//   - 2026: 7z archives are read by a parser of our own: bodgit/sevenzip makes room for as many items as a header of some octets
+//     states, four thousand million if it likes, takes any dictionary, and brings a dozen modules with it. The branch filters are
+//     those of the xz library, which gets the stream as an xz file. PPMd is stangelandcl/ppmd's.
+//   - 2026: RAR archives are read by nwaples/rardecode, which has a bound on dictionaries. A PPMd model within, of up to 256 MiB, is not
+//     bound by it.
+//   - 2026: compound files are read by a parser of our own, which opens what the directory holds whether its tree leads there or not;
+//     so are the streams of PDF documents, whose tables readers rebuild when they are broken. A stream that is damaged is no defect:
+//     viewers show what they get of it.
+//   - 2026: the first 2,000 streams of a PDF document are contents each, what follows is one content: a long book has more
+//     streams than a mail may have parts.
 package archive

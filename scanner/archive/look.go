@@ -29,6 +29,12 @@ func formats() []format {
 		{name: "zstd", magic: "\x28\xb5\x2f\xfd", open: openZstd},
 		{name: "zstd", magic: "\x2a\x4d\x18", at: 1, open: openZstd}, // a skippable frame first
 		{name: "tar", magic: "", open: openTar},
+		{name: "compound file", magic: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", open: openCompound},
+		{name: "PDF", magic: "%PDF-", first: 1024, open: openPDF},
+		{name: "RTF", magic: "{\\rt", first: 1024, open: openRTF},
+		{name: "7z", magic: "7z\xbc\xaf\x27\x1c", first: anywhere, open: open7z},
+		{name: "cabinet", magic: "MSCF\x00\x00\x00\x00", first: anywhere, open: openCAB},
+		{name: "RAR", magic: "Rar!\x1a\x07", first: anywhere, open: openRAR},
 	}
 }
 

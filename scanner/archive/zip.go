@@ -387,7 +387,7 @@ func (z *zipFile) open(name string, r reading) (fault, err error) {
 	}
 	content, err := unpack(r.method, z.section(r.at, z.size), r.size)
 	if err != nil {
-		return err, nil //nolint:nilerr // the content's fault, told as such
+		return err, nil
 	}
 	if c, ok := content.(io.Closer); ok {
 		defer c.Close()

@@ -1,0 +1,171 @@
+package archive_test
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/ascii85"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"mirrorgw/scanner"
+)
+
+func TestCabinets(t *testing.T) {
+	long := program() + strings.Repeat(program(), 2) + payload
+	content := archived(t, map[string]string{"a": long, "b.exe": payload}, "x.cab", "gcab", "-c", "-z")
+	v, engine := scan(t, scanner.Limits{}, content)
+	if v.Class != scanner.Infected || len(v.Also) > 0 || !strings.Contains(strings.Join(engine.contents, "|"), long) {
+		t.Errorf("verdict %+v; parts %q", v, engine.parts)
+	}
+	finds(t, archived(t, map[string]string{"b.exe": payload}, "x.cab", "gcab", "-c", "-n"), "1/1")
+	finds(t, append([]byte("MZ and something"), archived(t, map[string]string{"b.exe": payload}, "x.cab", "gcab", "-c", "-z")...), "1/1")
+	causes(t, content[:len(content)/2], scanner.CauseMalformed, "")
+}
+
+// compoundFile returns one with the streams given, each of less than 512 octets kept among the small ones.
+func compoundFile(streams ...string) []byte {
+	le := binary.LittleEndian
+	const sector = 512
+	var small, table []byte
+	root := make([]byte, 128)
+	directory := func(entry []byte, name string, kind byte, first, size uint32) {
+		for i, u := range utf16.Encode([]rune(name)) {
+			le.PutUint16(entry[2*i:], u)
+		}
+		entry[66] = kind
+		le.PutUint32(entry[116:], first)
+		le.PutUint32(entry[120:], size)
+	}
+	entries := root
+	for i := 0; i+1 < len(streams); i += 2 {
+		content := streams[i+1]
+		first := len(small) / 64
+		small = append(small, content...)
+		for len(small)%64 != 0 {
+			small = append(small, 0)
+		}
+		for n := first + 1; n < len(small)/64; n++ {
+			table = le.AppendUint32(table, uint32(n))
+		}
+		table = le.AppendUint32(table, 0xfffffffe)
+		entry := make([]byte, 128)
+		directory(entry, streams[i], 2, uint32(first), uint32(len(content)))
+		entries = append(entries, entry...)
+	}
+	pad := func(b []byte) []byte { return append(b, make([]byte, (sector-len(b)%sector)%sector)...) }
+	small = pad(small)
+	directory(entries, "Root Entry", 5, 3, uint32(len(small)))
+	entries, table = pad(entries), pad(table)
+	var fat []byte
+	for _, n := range []int{1, len(entries) / sector, len(table) / sector, len(small) / sector} {
+		for i := range n {
+			next := uint32(len(fat)/4 + 1)
+			if i == n-1 {
+				next = 0xfffffffe
+			}
+			fat = le.AppendUint32(fat, next)
+		}
+	}
+	if len(entries) > sector || len(table) > sector {
+		panic("too many streams for a test")
+	}
+	head := make([]byte, sector)
+	copy(head, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+	le.PutUint16(head[30:], 9)
+	le.PutUint32(head[48:], 1) // directory
+	le.PutUint32(head[60:], 2) // table of the small ones
+	le.PutUint32(head[68:], 0xfffffffe)
+	for i := 76; i < sector; i += 4 {
+		le.PutUint32(head[i:], 0xffffffff)
+	}
+	le.PutUint32(head[76:], 0)
+	return bytes.Join([][]byte{head, pad(fat), entries, table, small}, nil)
+}
+
+// packageOf returns an embedded file.
+func packageOf(content string) string {
+	b := []byte("\x02\x00label.exe\x00C:\\label.exe\x00\x00\x00\x03\x00")
+	b = append(binary.LittleEndian.AppendUint32(b, 4), "tmp\x00"...)
+	return string(append(binary.LittleEndian.AppendUint32(b, uint32(len(content))), content...))
+}
+
+func TestCompoundFiles(t *testing.T) {
+	finds(t, compoundFile("a", "text", "\x05Hidden", payload), "1/2")
+	finds(t, compoundFile("\x01Ole10Native", "\x00\x00\x00\x00"+packageOf(payload)), "1/2")
+	causes(t, compoundFile("EncryptionInfo", "x", "EncryptedPackage", "octets"), scanner.CauseEncrypted, "EncryptedPackage")
+	causes(t, compoundFile("WordDocument", "\xec\xa5\xc1\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00"), scanner.CauseEncrypted, "WordDocument")
+	causes(t, compoundFile("Workbook", "\x09\x08\x04\x00\x00\x06\x05\x00\x2f\x00\x02\x00\x00\x00"), scanner.CauseEncrypted, "Workbook")
+	for _, plain := range [][]byte{
+		compoundFile("WordDocument", "\xec\xa5\xc1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
+		compoundFile("Workbook", "\x09\x08\x04\x00\x00\x06\x05\x00\x85\x00\x02\x00\x00\x00\x2f\x00\x00\x00"),
+	} {
+		if v, _ := scan(t, scanner.Limits{}, plain); v.Class != scanner.Clean {
+			t.Errorf("verdict %+v", v)
+		}
+	}
+	circle := compoundFile("a", payload)
+	binary.LittleEndian.PutUint32(circle[512+4:], 1) // the directory goes on with itself
+	causes(t, circle, scanner.CauseMalformed, "circles")
+}
+
+func TestRTF(t *testing.T) {
+	object := "\x01\x05\x00\x00\x02\x00\x00\x00\x08\x00\x00\x00Package\x00" + strings.Repeat("\x00", 8)
+	file := packageOf(payload)
+	object += string(binary.LittleEndian.AppendUint32(nil, uint32(len(file)))) + file
+	digits := hex.EncodeToString([]byte(object))
+	hidden := ""
+	for i, c := range digits {
+		hidden += string(c)
+		if i%50 == 7 {
+			hidden += []string{"\r\n", "{\\*\\x12 }", "\\abc-5 ", "\t", "\\'"}[i/50%5]
+		}
+	}
+	for _, digits := range []string{digits, strings.ToUpper(digits), hidden} {
+		finds(t, []byte(`{\rtf1\ansi{\object\objemb{\*\objclass Package}{\*\objdata `+digits+"}}}"), "1/2")
+	}
+	finds(t, []byte(`{\rt{\object{\*\objdata `+hex.EncodeToString([]byte(payload))+"}}}"), "1/1")
+}
+
+func TestPDF(t *testing.T) {
+	var packed bytes.Buffer
+	w := zlib.NewWriter(&packed)
+	w.Write([]byte(payload))
+	w.Close()
+	var letters bytes.Buffer
+	a := ascii85.NewEncoder(&letters)
+	a.Write(packed.Bytes())
+	a.Close()
+	document := func(dictionary, stream string) []byte {
+		return fmt.Appendf(nil, "%%PDF-1.7\n1 0 obj\n<</Length 5%s>>\nstream\n%s\nendstream\nendobj\n", dictionary, stream)
+	}
+	finds(t, document("/Filter/FlateDecode", packed.String()), "1/1")
+	finds(t, document("/Filter [ /FlateDecode ]", packed.String()), "1/1")
+	finds(t, document("/Filter/#46late#44ecode", packed.String()), "1/1")
+	finds(t, document("/Filter [/ASCII85Decode/FlateDecode]", letters.String()+"~>"), "1/1")
+	finds(t, document("/Filter [/ASCIIHexDecode /Fl]", hex.EncodeToString(packed.Bytes())+">"), "1/1")
+	finds(t, append(bytes.Repeat([]byte("\n"), 1000), document("/Filter/FlateDecode", packed.String())...), "1/1")
+	causes(t, append(document("", "x"), "trailer <</Root 1 0 R/Encrypt 9 0 R>>"...), scanner.CauseEncrypted, "PDF")
+}
+
+// TestTestFiles says which of the containers of Debian's clamav-testfiles are opened: those that are not are named here, so that this is
+// true in both directions.
+func TestTestFiles(t *testing.T) {
+	files, err := filepath.Glob("/usr/share/clamav-testfiles/*")
+	if err != nil || len(files) == 0 {
+		t.Skip("the package clamav-testfiles is not installed")
+	}
+	for _, path := range files {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, engine := scan(t, scanner.Limits{}, content)
+		t.Logf("%s %+v %q", filepath.Base(path), v.Also, engine.parts)
+	}
+}
