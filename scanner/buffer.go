@@ -56,8 +56,8 @@ const gather = 64 << 10
 
 // Write appends p, which it copies. It writes all of p or, with an error, the part of it that fitted.
 //
-// Errors: ErrTooLarge at Spool.Max; ErrSpoolFull at the Quota's bound for the disk; the file's own errors (a full disk, say)
-// otherwise.
+// Errors: ErrTooLarge at Spool.Max; ErrSpoolFull at the Quota's bound for the disk, and where the file system would be left without its
+// reserve; the file's own errors otherwise.
 func (b *Buffer) Write(p []byte) (int, error) {
 	var tooLarge error
 	if room := b.spool.Max - b.size; int64(len(p)) > room {
@@ -86,7 +86,7 @@ func (b *Buffer) Write(p []byte) (int, error) {
 		b.size += int64(len(p))
 		return len(p), tooLarge
 	}
-	n, err := b.file.WriteAt(p, b.size)
+	n, err := writeAt(b.file, p, b.size)
 	b.size += int64(n)
 	b.spool.Quota.give(0, int64(len(p)-n))
 	if err != nil {
@@ -100,7 +100,7 @@ func (b *Buffer) flush() error {
 	if b.file == nil || len(b.mem) == 0 {
 		return nil
 	}
-	if _, err := b.file.WriteAt(b.mem, b.written()); err != nil {
+	if _, err := writeAt(b.file, b.mem, b.written()); err != nil {
 		return fmt.Errorf("spooling a message: %w", err)
 	}
 	b.mem = b.mem[:0]
@@ -139,7 +139,7 @@ func (b *Buffer) spill() error {
 		b.spool.Quota.give(0, b.size)
 		return fmt.Errorf("spooling a message: %w", err)
 	}
-	if _, err := f.WriteAt(b.mem, 0); err != nil {
+	if _, err := writeAt(f, b.mem, 0); err != nil {
 		f.Close()
 		b.spool.Quota.give(0, b.size)
 		return fmt.Errorf("spooling a message: %w", err)

@@ -5,7 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// ErrSpoolFull is returned by Buffer.Write when all buffers together hold what their Quota allows on disk.
+// ErrSpoolFull is returned by Buffer.Write when all buffers together hold what their Quota allows on disk, or what the
+// file system can give.
 var ErrSpoolFull = errors.New("the spool is full")
 
 // Quota bounds what all buffers of the spools that share it hold together. Where there is no more room in memory a buffer goes

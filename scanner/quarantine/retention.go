@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"mirrorgw/scanner"
 )
 
 // Limits bound what is kept. Zero fields are the defaults.
@@ -24,9 +26,6 @@ const (
 	DefaultMax  = 2 << 30
 	MinKeep     = 24 * time.Hour
 )
-
-// maxReserve bounds what stays free on the file system: this or a twentieth of it, whichever is less.
-const maxReserve = 64 << 20
 
 // pruneEvery is the time between two looks for items whose time has come.
 const pruneEvery = time.Hour
@@ -161,10 +160,8 @@ func (s *Store) lacking(size int64) (why string, err error) {
 	if err := unix.Statfs(s.dir, &fs); err != nil {
 		return "", fmt.Errorf("asking for free space: %w", err)
 	}
-	block := int64(fs.Bsize) //nolint:unconvert // int32 on other machines
-	reserve := min(maxReserve, int64(fs.Blocks)*block/20)
-	if free := int64(fs.Bavail) * block; free-s.room.writing-size < reserve {
-		return fmt.Sprintf("the file system has %d octets left, of which %d stay free", free, reserve), nil
+	if usable := scanner.Usable(&fs) - s.room.writing; usable < size {
+		return fmt.Sprintf("of what the file system has left, all but %d octets stay free", max(usable, 0)), nil
 	}
 	return "", nil
 }
