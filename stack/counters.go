@@ -9,6 +9,8 @@ type counters struct {
 	cookie, unclaimed, notReady, refusedDraining  atomic.Uint64
 	tableFull, malformed, acceptErrors, linkDrops atomic.Uint64
 	icmpErrors, icmpIgnored                       atomic.Uint64
+	dialsWaited, refusedIntake                    atomic.Uint64
+	refusals                                      [refusals]atomic.Uint64
 }
 
 // Counters say what became of intercepted flows since the start, but for Active, Unproven and Endpoints, which are as of
@@ -28,6 +30,12 @@ type Counters struct {
 	NotReady        uint64 // SYNs left unanswered before Admit
 	RefusedDraining uint64 // SYNs refused while ending
 	TableFull       uint64 // flows turned away because the table was full
+	DialsWaited     uint64 // dials that waited until others were done
+	OverFlows       uint64 // clients told that there are too many flows
+	OverPerClient   uint64 // clients told that they have too many flows
+	OverRate        uint64 // clients told that they open flows too fast
+	Excused         uint64 // clients told to come again, see Intake
+	RefusedIntake   uint64 // SYNs refused, see Intake
 	Malformed       uint64 // punted frames without a whole TCP header
 	AcceptErrors    uint64 // connections that ended before they could be served
 	LinkDrops       uint64 // frames of ours that the device did not take or whose client's MAC was not known
@@ -53,6 +61,12 @@ func (s *Stack) Counters() Counters {
 		NotReady:        c.notReady.Load(),
 		RefusedDraining: c.refusedDraining.Load(),
 		TableFull:       c.tableFull.Load(),
+		DialsWaited:     c.dialsWaited.Load(),
+		OverFlows:       c.refusals[TooMany].Load(),
+		OverPerClient:   c.refusals[TooManyOfClient].Load(),
+		OverRate:        c.refusals[TooFast].Load(),
+		Excused:         c.refusals[NotNow].Load(),
+		RefusedIntake:   c.refusedIntake.Load(),
 		Malformed:       c.malformed.Load(),
 		AcceptErrors:    c.acceptErrors.Load(),
 		LinkDrops:       c.linkDrops.Load(),

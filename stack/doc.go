@@ -20,7 +20,8 @@
 //	accepted                 paired with the dialled connection by its 4-tuple; Handler.ServeFlow has both
 //
 // With many SYNs parked or unclaimed, further ones go straight in: the listener's cookies prove the client, and the
-// server is dialled after that.
+// server is dialled after that. SYNs that a limit forbids go straight in too, and no server is dialled: the handler tells the
+// client why, if the limit still holds once it has shaken hands.
 //
 // # Ownership and end
 //
@@ -55,5 +56,11 @@
 //     reply in a frame of its own, and every frame passes bridge and peer. Reversed by: a netstack that delays them itself.
 //   - 2026-11 Connections read and write by themselves in place of gonet, which makes a channel for each read that waits and a timer for each
 //     deadline.
+//   - 2026-11 Limits count clients that have shaken hands, so that forged SYNs use up nobody's share; of several flows that a
+//     client opens in one instant a server may then be dialled for some that are refused.
+//   - 2026-11 A server that answers nobody has 32 dials at once, and those who want to reach it wait for each other. What
+//     waits is parked, and so bounded like all that is unproven.
+//   - 2026-11 What is written to a client that takes nothing is bounded by the send buffer of 256 KiB, and what servers send
+//     ahead by a budget they share: each may have 4 MiB while flows are few.
 //   - 2026-11 Neighbour advertisements get their R flag on the way out, since netstack ties it to forwarding, which stays off.
 package stack

@@ -39,6 +39,10 @@ type Handler interface {
 	// ServeFlow relays f until it ends. When ctx ends it should end soon, at a point where nothing is lost. The
 	// connections are the handler's until it returns and closed afterwards.
 	ServeFlow(ctx context.Context, f Flow)
+
+	// RefuseFlow tells a client that has shaken hands why it is not served; no server was dialled. It is to end within
+	// seconds. The connection is the handler's until it returns and closed afterwards.
+	RefuseFlow(ctx context.Context, client net.Conn, why Refusal)
 }
 
 // Config describes a Stack. MAC, MTU, Writers, Addresses, Neighbours and Handler are required.
@@ -53,11 +57,16 @@ type Config struct {
 	Ports      []uint16         // TCP ports of intercepted servers
 	Neighbours Neighbours
 	Handler    Handler
+	Limits     Limits       // until SetLimits
 	Log        *slog.Logger // nil: slog.Default()
 
 	Clock       tcpip.Clock   // nil: the real one
-	DialTimeout time.Duration // how long a server may stay silent; 0: 10 s
+	DialTimeout time.Duration // how long a server may stay silent, the wait for a turn included; 0: 10 s
 	Drain       time.Duration // how long flows may go on after Run's context ended; 0: 30 s
+
+	Dials          int   // under way at once; 0: 256
+	DialsPerServer int   // under way at once to one address and port; 0: 32
+	Received       int64 // octets that all servers together may send ahead of their relays; 0: 256 MiB
 }
 
 // Defaults and bounds.
@@ -85,6 +94,9 @@ type Stack struct {
 	sent      *sentSegments
 	counters  counters
 	admission atomic.Int32
+	intake    atomic.Int32 // Intake
+	dials     *dialSlots
+	buffers   int // octets one server may send ahead; guarded by flows.mu
 
 	listeners []*listener // opened by Claim, closed by Run
 
@@ -116,10 +128,19 @@ func New(cfg Config) (*Stack, error) {
 	if cfg.Drain == 0 {
 		cfg.Drain = defaultDrain
 	}
+	if cfg.Dials == 0 {
+		cfg.Dials = defaultDials
+	}
+	if cfg.DialsPerServer == 0 {
+		cfg.DialsPerServer = defaultDialsPerServer
+	}
+	if cfg.Received == 0 {
+		cfg.Received = defaultReceived
+	}
 
-	s := &Stack{cfg: cfg, sent: newSentSegments()}
+	s := &Stack{cfg: cfg, sent: newSentSegments(), dials: newDialSlots(cfg.Dials, cfg.DialsPerServer)}
 	s.dialing, s.stopDialing = context.WithCancel(context.Background())
-	s.flows.init()
+	s.flows.init(cfg.Limits)
 	s.own = newNIC(cfg, nil, s.sent, &s.counters.linkDrops)
 	s.intercept = newNIC(cfg, cfg.Neighbours, s.sent, &s.counters.linkDrops)
 	dad := netstack.DADConfigurations{DupAddrDetectTransmits: dadTransmits, RetransmitTimer: dadInterval}
@@ -147,11 +168,15 @@ func (s *Stack) setUp() error {
 	sack := tcpip.TCPSACKEnabled(true)
 	cubic := tcpip.CongestionControlOption("cubic")
 	moderate := tcpip.TCPModerateReceiveBufferOption(true)
-	for _, option := range []tcpip.SettableTransportProtocolOption{&wait, &sack, &cubic, &moderate} {
+	sendBuffer := tcpip.TCPSendBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: maxSendBuffer, Max: maxSendBuffer}
+	for _, option := range []tcpip.SettableTransportProtocolOption{&wait, &sack, &cubic, &moderate, &sendBuffer} {
 		if err := s.ns.SetTransportProtocolOption(tcp.ProtocolNumber, option); err != nil {
 			return fmt.Errorf("TCP option %T: %w", option, asError(err))
 		}
 	}
+	s.flows.mu.Lock()
+	s.shareBuffersLocked()
+	s.flows.mu.Unlock()
 	if err := s.ns.CreateNICWithOptions(ownNIC, s.own, netstack.NICOptions{Name: "own"}); err != nil {
 		return fmt.Errorf("NIC own: %w", asError(err))
 	}
@@ -273,7 +298,7 @@ func (s *Stack) Run(ctx context.Context) error {
 
 // drain refuses new flows and waits for the running ones, Config.Drain at most.
 func (s *Stack) drain() {
-	s.flows.refuseNew(func() { s.admission.Store(draining) })
+	s.flows.refuseNew(s.cfg.Clock.Now(), func() { s.admission.Store(draining) })
 	s.stopDialing()
 	done := make(chan struct{})
 	go func() { // ends with the last flow, which reset makes sure of

@@ -3,6 +3,7 @@ package stack_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -38,6 +39,11 @@ var (
 type handlerFunc func(ctx context.Context, f stack.Flow)
 
 func (h handlerFunc) ServeFlow(ctx context.Context, f stack.Flow) { h(ctx, f) }
+
+// RefuseFlow tells the reason as its number.
+func (h handlerFunc) RefuseFlow(_ context.Context, client net.Conn, why stack.Refusal) {
+	_, _ = fmt.Fprintf(client, "refused: %d", why)
+}
 
 // splice relays both ways, half-close and reset included, until both directions have ended.
 func splice(_ context.Context, f stack.Flow) {

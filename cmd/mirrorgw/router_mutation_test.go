@@ -178,6 +178,9 @@ func (*echo) ServeFlow(ctx context.Context, f stack.Flow) {
 	up.Wait()
 }
 
+// RefuseFlow says nothing.
+func (*echo) RefuseFlow(context.Context, net.Conn, stack.Refusal) {}
+
 // mutations is what the ports of one run share.
 type mutations struct {
 	total    uint64
