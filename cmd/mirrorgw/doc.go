@@ -44,6 +44,12 @@
 //   - 2026: an engine's time is taken by wrapping it, so that the scanner knows nothing of metrics.
 //   - 2026: the watchdog asks for the status as a user would. Where the quarantine's disk hangs, so does the status, and the
 //     service manager starts the gateway anew; forwarding needs no disk and goes on within the second.
+//   - 2026: a bypass ends with the process: who restarts a gateway wants it as it is configured.
+//   - 2026: a request to bypass is above what guards say, and of guards the one that refuses is above the one that forwards: what is
+//     refused comes again, what was forwarded is not seen any more.
+//   - 2026: the watchdog knows progress by verdicts alone. A session that waits for a server or a client is no sign of a fault.
+//   - 2026: before memory counts as used up, garbage is collected and given back, at most every ten seconds: without a reason to,
+//     the runtime keeps what it has.
 //   - 2026: the manual page and completions are written by the program itself when it is installed, by a command that is not
 //     shown (documents): nothing generated is committed.
 package main

@@ -38,6 +38,10 @@ type mirror struct {
 	tap       *capture.Tap
 	doctor    *doctor.Doctor
 
+	intake     *intake
+	judgements judgements
+	quota      scanner.Quota // of every mail that is held
+
 	scanTimes metrics.Histogram // by engine
 	reloading sync.Mutex        // held by Reload: one at a time
 
@@ -66,7 +70,8 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Advertise: advertise(cfg.RA),
 		Log:       log,
 
-		RoutersChanged: func(inUse []netip.Addr) { m.stack.SetRouters(inUse) }, // called from Run on
+		Holds:          func(client, server netip.AddrPort) bool { return m.stack.Holds(client, server) }, // the same
+		RoutersChanged: func(inUse []netip.Addr) { m.stack.SetRouters(inUse) },                            // called from Run on
 	}); err != nil {
 		return nil, err
 	}
@@ -108,8 +113,17 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Neighbours: m.forwarder,
 		Handler:    m,
 		Log:        log,
+
+		Dials:          cfg.Limits.Dials,
+		DialsPerServer: cfg.Limits.DialsPerServer,
+		Received:       cfg.Limits.Received,
 	})
-	return m, err
+	if err != nil {
+		return nil, err
+	}
+	m.intake = m.newIntake()
+	m.takeOnLimits(cfg)
+	return m, nil
 }
 
 // retriesName is the file in the quarantine's folder that remembers which mails were refused. No item has such a name.
@@ -208,6 +222,7 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	forwarding.Go(func() { manageGarbage(examining) }) // the same
 	forwarding.Go(func() { m.history.Run(examining) }) // the same
 	forwarding.Go(func() { m.hunter.run(examining, m) })
+	forwarding.Go(func() { m.watchIntake(examining) }) // the same
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -40,7 +40,7 @@ func ruleFor(word string) string {
 func TestReloadUnderLoad(t *testing.T) {
 	lab := testnet.NewLab(t)
 	rules, rewrite := rulesIn(t, "nothing has this 1")
-	yaml := lab.GatewayConfig() + "scan: {yara: {rules: [" + rules + "]}}\n"
+	yaml := lab.GatewayConfig() + "limits: {per_client: 100}\nscan: {yara: {rules: [" + rules + "]}}\n"
 	g := startGateway(t, lab, yaml)
 	mails := testnet.CleanMails(1)[:1]
 	server := netip.AddrPortFrom(testnet.MailIPv4, 110)

@@ -49,6 +49,9 @@ func (m *mirror) Status() control.Status {
 	if count, bytes, err := m.store.Stat(); err == nil { // else: shown as empty, and what fails is logged when it is used
 		s.Quarantine = control.Quarantine{Count: uint64(count), Bytes: uint64(bytes)}
 	}
+	s.Intake = m.intake.state()
+	s.Bypass = s.Intake.State == control.IntakeForward
+	s.Events["spool"] = figures(m.quota.Counters())
 	m.addMail(&s)
 	m.addFindings(&s)
 	s.Health = m.health(&s)
@@ -75,6 +78,7 @@ func (m *mirror) addMail(s *control.Status) {
 	judged := rooms.judge.Counters()
 	s.Events["messages"] = figures(judged)
 	s.Events["notices"] = figures(rooms.notice.Counters())
+	s.Events["messages"]["refused_for_memory"] = m.judgements.refused.Load()
 	s.Messages = control.Messages{Clean: judged.Clean, Infected: judged.Infected, Unscannable: judged.Unscannable}
 	for i, relay := range rooms.relays {
 		c := relay.Counters()
@@ -140,6 +144,9 @@ func (m *mirror) health(s *control.Status) control.Health {
 		return control.Draining
 	}
 	if s.Device.State != stack.DeviceUp.String() {
+		return control.Failing
+	}
+	if s.Intake.Failing {
 		return control.Failing
 	}
 	for _, r := range s.Routers {

@@ -62,7 +62,7 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 	if err := scanner.SelfTest(ctx, engine); err != nil {
 		return nil, err
 	}
-	sc, err := newScanner(cfg, timedEngine{engine, &m.scanTimes}, m.log)
+	sc, err := newScanner(cfg, m.spoolOf(cfg), timedEngine{engine, &m.scanTimes}, m.log)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		if before != nil {
 			newRelay = before.relays[i].Successor
 		}
-		relay, err := newRelay(pop3.Config{STLS: mode, NotPOP3: foreign, Drip: rule.Drip, Budget: rule.Budget, Pad: rule.Pad, Spool: cfg.Spool, Judge: rooms.judge, Releases: releases{m.store.Folder, m.log}, Shadow: cfg.Shadow, Log: m.log})
+		relay, err := newRelay(pop3.Config{STLS: mode, NotPOP3: foreign, Drip: rule.Drip, Budget: rule.Budget, Pad: rule.Pad, Spool: m.spoolOf(cfg), Judge: watchedJudge{rooms.judge, m}, Releases: releases{m.store.Folder, m.log}, Shadow: cfg.Shadow, Log: m.log})
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", quote(rule.Name), err)
 		}
@@ -216,19 +216,27 @@ func (m *mirror) Reload(ctx context.Context, next *config.Config) error {
 	if err := m.store.SetLimits(limitsOf(next.Quarantine)); err != nil {
 		return errors.Join(err, rooms.engine.Close())
 	}
+	m.takeOnLimits(next)
 	m.moveIn(rooms)
 	m.hunter.reloaded()
 	return nil
 }
 
+// spoolOf returns the spool in which mails are held, which all share one quota.
+func (m *mirror) spoolOf(cfg *config.Config) scanner.Spool {
+	spool := cfg.Spool
+	spool.Quota = &m.quota
+	return spool
+}
+
 // newScanner returns the scanner that `run` and `scan` share.
-func newScanner(cfg *config.Config, engine scanner.Engine, log *slog.Logger) (*scanner.Scanner, error) {
+func newScanner(cfg *config.Config, spool scanner.Spool, engine scanner.Engine, log *slog.Logger) (*scanner.Scanner, error) {
 	l := cfg.Scan.Limits
 	return scanner.New(scanner.Config{
 		Engines: []scanner.Engine{engine},
 		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, recode.Opener{}, archive.Opener{}},
 		Limits:  scanner.Limits{Message: l.Message, Expanded: l.Expanded, Depth: l.Depth, Parts: l.Parts, Time: l.Time},
-		Spool:   cfg.Spool,
+		Spool:   spool,
 		Cache:   cfg.Scan.Cache,
 		Log:     log,
 	})

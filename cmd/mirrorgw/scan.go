@@ -86,7 +86,7 @@ func (p *program) openScanner(ctx context.Context, cfg *config.Config) (_ engine
 	if err := scanner.SelfTest(ctx, e); err != nil {
 		return nil, nil, err
 	}
-	sc, err := newScanner(cfg, e, log)
+	sc, err := newScanner(cfg, cfg.Spool, e, log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -55,6 +55,9 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, reread func() (
 	}
 	reloads := &reloader{gateway: gw, reread: reread, tell: tell, level: level, log: log, current: cfg}
 	socket.OfferReload(func(asked context.Context) ([]string, error) { return reloads.reload(asked, ctx) })
+	if b, ok := gw.(bypasser); ok {
+		socket.OfferBypass(b.Bypass)
+	}
 	if c, ok := gw.(capturer); ok {
 		socket.OfferCapture(c.Capture)
 	}

@@ -27,7 +27,7 @@ func TestManySessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer load.Close()
-	startGateway(t, lab, lab.GatewayConfig())
+	startGateway(t, lab, lab.GatewayConfig()+"limits: {per_client: 100}\n")
 	before := profile(t, lab)
 	for _, server := range servers {
 		result, err := testnet.POP3Load{

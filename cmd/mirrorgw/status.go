@@ -69,11 +69,7 @@ func writeStatus(w io.Writer, s *control.Status) error {
 	if s.Confinement != "" {
 		row("process", "%s", plain(s.Confinement))
 	}
-	bypass := "off"
-	if s.Bypass {
-		bypass = "ON: mail is not scanned"
-	}
-	row("bypass", "%s", bypass)
+	row("bypass", "%s", intakeWords(s.Intake))
 	if s.Shadow {
 		row("shadow", "ON: mail is judged and delivered whatever is found")
 	}

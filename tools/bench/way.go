@@ -183,11 +183,12 @@ func (b *bench) script(ctx context.Context, on *testnet.Host, text string) error
 // noCache has every mail judged: a load retrieves the same ones again and again.
 const noCache = "scan: {cache: 0}\n"
 
-// enterGateway runs the gateway. All but the offload, and what sections adds, is as users have it by default.
+// enterGateway runs the gateway. All but the offload, the limits, and what sections adds, is as users have it by default.
 func (b *bench) enterGateway(ctx context.Context, offload, sections string) (leave func(context.Context) error, err error) {
 	config := fmt.Sprintf(`device: {name: mirror0, bridge: br0, offload: %s}
 addresses: [%s/24, "%s/64"]
 routers: [%s, "%s"]
+limits: {sessions: 16000, per_client: 16000}
 quarantine: {dir: %s}
 control: {socket: %s}
 `, offload, testnet.GatewayIPv4, testnet.GatewayIPv6, testnet.RouterIPv4, testnet.RouterIPv6,

@@ -21,6 +21,8 @@ type Config struct {
 	Routes     []Route        // networks behind other routers
 	RA         RA
 	Intercept  []Rule // first match wins
+	Limits     Bounds
+	Watchdog   Watchdog
 	Spool      scanner.Spool
 	Shadow     bool // judge and log, change nothing
 	Scan       Scan
@@ -182,6 +184,8 @@ func Default() *Config {
 		Device:    Device{Name: "mirror0", MTU: 1500, Offload: OffloadAuto},
 		RA:        RA{Interval: 10 * time.Minute, Lifetime: 30 * time.Minute, Preference: PreferenceHigh},
 		Intercept: []Rule{defaultRule()},
+		Limits:    defaultBounds(),
+		Watchdog:  Watchdog{Action: Refuse, After: 3 * time.Minute},
 		Spool:     scanner.Spool{Memory: scanner.DefaultSpoolMemory, Max: scanner.DefaultSpoolMax},
 		Scan: Scan{
 			Limits: Limits{Message: 256 << 20, Expanded: 400 << 20, Depth: 16, Parts: 10000, Time: 120 * time.Second},

@@ -58,6 +58,9 @@ intercept:
     drip: 20s
     budget: 1h
     pad: true
+limits:
+  {sessions: 100, per_client: 5, per_client_rate: 60, dials: 9, dials_per_server: 3, received: 1MiB, spool_memory: 2MiB, spool_disk: 3MiB, memory: 64MiB, memory_action: forward}
+watchdog: {action: forward, after: 5m}
 spool: {dir: /var/spool/mirrorgw, memory: 64KiB, max: 1GiB}
 shadow: true
 scan:
@@ -98,8 +101,13 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Skip: Skip{Clients: prefixes("192.168.1.9/32"), Servers: prefixes("198.51.100.0/24")},
 			STLS: STLSPass, NotPOP3: NotPOP3Pass, Drip: 20 * time.Second, Budget: time.Hour, Pad: true,
 		}},
-		Spool:  scanner.Spool{Dir: "/var/spool/mirrorgw", Memory: 64 << 10, Max: 1 << 30},
-		Shadow: true,
+		Limits: Bounds{
+			Sessions: 100, PerClient: 5, PerClientRate: 60, Dials: 9, DialsPerServer: 3,
+			Received: 1 << 20, SpoolMemory: 2 << 20, SpoolDisk: 3 << 20, Memory: 64 << 20, MemoryAction: Forward,
+		},
+		Watchdog: Watchdog{Action: Forward, After: 5 * time.Minute},
+		Spool:    scanner.Spool{Dir: "/var/spool/mirrorgw", Memory: 64 << 10, Max: 1 << 30},
+		Shadow:   true,
 		Scan: Scan{
 			YARA:   YARA{Rules: []string{"/etc/mirrorgw/rules", "/opt/more.yar"}},
 			Limits: Limits{Message: 1 << 20, Expanded: 2 << 20, Depth: 3, Parts: 4, Time: 24 * time.Hour},
@@ -133,14 +141,14 @@ func TestErrors(t *testing.T) {
 		{"syntax", "log: {level: info", "f:3:1: not valid YAML: did not find expected ',' or '}'"},
 		{"tab", "log:\n\tlevel: info", "f:4:1: not valid YAML: found character that cannot start any token (YAML indents with spaces, and here is a tab)"},
 		{"second document", "---\nlog: {}", "f:3:1: a second document begins here: one file holds one configuration, so leave the --- out"},
-		{"a list at the top", "\n- a", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool), not a list"},
-		{"text at the top", "\nhello", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool), not hello"},
+		{"a list at the top", "\n- a", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool, watchdog), not a list"},
+		{"text at the top", "\nhello", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool, watchdog), not hello"},
 		{"list key", "? [a]\n: b", "f:3:3: a key must be a word, not a list"},
 		{"alias", "log: &l {}\ncontrol: *l", "f:4:10: control wants keys of its own (socket), not an alias (write the value itself)"},
 		{"unknown key", "loog: {}", "f:3:1: unknown key loog; did you mean log?"},
 		{"unknown inner key", "device:\n  namee: x", "f:4:3: unknown key device.namee; did you mean name?"},
 		{"unlike any key", "log: {colour: blue}", "f:3:7: unknown key log.colour; known here: format, level"},
-		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool`},
+		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool, watchdog`},
 		{"duplicate key", "log: {level: info}\nlog: {}", "f:4:1: log is written twice, first in line 3"},
 		{"duplicate inner key", "log: {level: info, level: warn}", "f:3:20: log.level is written twice, first in line 3"},
 		{"no value", "device: {name: }", "f:3:16: device.name has no value"},
@@ -252,8 +260,14 @@ func TestErrors(t *testing.T) {
 		{"format", "log: {format: xml}", "f:3:15: log.format: xml is not one of text, json"},
 		{"long value", "log: {format: " + strings.Repeat("x", 100) + "}", "f:3:15: log.format: \"" + strings.Repeat("x", 64) + "\"… is not one of text, json"},
 
+		{"sessions", "limits: {sessions: 0}", "f:3:20: limits.sessions: 0 is not a whole number from 1 to 16000"},
+		{"memory", "limits: {memory: none}", `f:3:18: limits.memory: none is not a size: write a number of octets, or one with KiB, MiB, GiB or TiB, such as 256KiB`},
+		{"little memory", "limits: {memory: 1MiB}", "f:3:18: limits.memory: 1MiB is less than an idle gateway takes: write 32MiB or more"},
+		{"memory action", "limits: {memory_action: drop}", "f:3:25: limits.memory_action: drop is not one of refuse, forward"},
+		{"watchdog action", "watchdog: {action: replace}", "f:3:20: watchdog.action: replace is not one of refuse, forward"},
+		{"watchdog time", "watchdog: {after: 0s}", "f:3:19: watchdog.after must be more than 0"},
+
 		// Promised, not landed.
-		{"limits", "limits: {sessions: 2000}", "f:3:1: limits is not in this version"},
 		{"shadow of another kind", "shadow: maybe", "f:3:9: shadow: maybe is not one of true, false"},
 		{"clamd", "scan:\n  clamd: {address: 'tcp:127.0.0.1:3310'}", "f:4:3: scan.clamd is not in this version"},
 		{"a policy that cannot be kept", "spool: {max: 200MiB}\nscan: {policy: {oversize: replace}}", "f:4:27: scan.policy.oversize: replace keeps the whole mail, and one above scan.limits.message (256MiB) never fits spool.max (200MiB): raise spool.max, or write deliver, tag or retry"},

@@ -73,6 +73,7 @@ func Parse(path string, content []byte, over Overrides) (*File, error) {
 		r.checkSpool(&f.Config)
 		r.checkRA(&f.Config)
 		r.checkPolicy(&f.Config)
+		r.checkBounds(&f.Config)
 	}
 	if len(r.errs) > 0 {
 		r.errs.Sort()

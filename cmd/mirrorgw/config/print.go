@@ -47,6 +47,10 @@ func Write(w io.Writer, c *Config) error {
 		line("    budget: %s  # a mail that takes longer, download and judgement in one, is not delivered this time", formatDuration(r.Budget))
 		line("    pad: %t  # a notice gets blank lines up to the size the server has announced", r.Pad)
 	}
+	c.Limits.write(line)
+	line("watchdog:")
+	line("  action: %s  # with new sessions while no mail gets its verdict", c.Watchdog.Action)
+	line("  after: %s", formatDuration(c.Watchdog.After))
 	line("spool:")
 	line("  dir: %s%s", quote(c.Spool.Dir), ifEmpty([]byte(c.Spool.Dir), "  # the system's folder for temporary files"))
 	line("  memory: %s", formatSize(c.Spool.Memory))

@@ -64,6 +64,11 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
+// ParseDuration reads a duration as the file has it: 120s, 10m, 2h, 30d.
+//
+// Errors: what a duration looks like.
+func ParseDuration(s string) (time.Duration, error) { return parseDuration(s) }
+
 // formatDuration is the inverse of parseDuration, in the largest unit that needs no fraction.
 func formatDuration(d time.Duration) string {
 	for _, u := range [...]struct {

@@ -34,6 +34,7 @@ type Server struct {
 	listener *net.UnixListener
 	inode    uint64
 	reload   ReloadFunc // nil: not offered
+	bypass   BypassFunc // nil: not offered
 	log      *slog.Logger
 	capture  CaptureFunc   // nil: not offered
 	patience time.Duration // with one answer; requestTime but in tests
@@ -163,6 +164,9 @@ func (s *Server) Run(ctx context.Context, status func() Status) error {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile) // at most requestTime long
 	if s.capture != nil {
 		mux.HandleFunc("GET /capture", s.serveCapture(ctx))
+	}
+	if s.bypass != nil {
+		mux.HandleFunc("POST /bypass", s.serveBypass)
 	}
 	if s.reload != nil {
 		mux.HandleFunc("POST /reload", s.serveReload)

@@ -5,7 +5,8 @@ type Status struct {
 	Version    string            `json:"version"`
 	Uptime     int64             `json:"uptime_s"` // seconds since the start
 	Health     Health            `json:"health"`
-	Bypass     bool              `json:"bypass"` // mail is forwarded unscanned by request
+	Bypass     bool              `json:"bypass"` // new mail flows are forwarded unscanned
+	Intake     Intake            `json:"intake"`
 	Shadow     bool              `json:"shadow"` // mail is judged and delivered whatever is found, by configuration
 	Device     Device            `json:"device"`
 	Frames     Frames            `json:"frames"`
