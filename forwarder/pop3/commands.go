@@ -202,7 +202,7 @@ func (s *session) relayCommand(c *command) error {
 	case cmdSTLS, cmdLANG, cmdUTF8:
 		return s.refuse(refuseFeature)
 	case cmdUSER, cmdAPOP:
-		s.user = bounded(c.text)
+		s.called(bounded(c.text))
 		if c.verb == cmdAPOP {
 			p.answer = answerLogin
 			var who identity

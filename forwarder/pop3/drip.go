@@ -52,6 +52,7 @@ func (d *drip) beat() error {
 	}
 	if !d.begun {
 		d.begun = true
+		d.s.live.dripping.Store(true)
 		d.s.partly = true
 		d.s.relay.counters.dripped.Add(1)
 		status := statusMessage

@@ -13,6 +13,22 @@ const (
 	PassNotPOP3                 // both directions are opaque and counted as not scanned
 )
 
+// Unscanned says why a connection passes unread. Its values are stable.
+type Unscanned string
+
+// The reasons.
+const (
+	UnscannedTLS     Unscanned = "tls"      // it switched to TLS, and STLS is Pass
+	UnscannedNotPOP3 Unscanned = "not_pop3" // it speaks something else, and NotPOP3 is PassNotPOP3
+)
+
+// unscanned tells whoever wants to know that the connection passes unread.
+func (s *session) unscanned(why Unscanned) {
+	if s.cfg.Unscanned != nil {
+		s.cfg.Unscanned(s.origin.Client, s.origin.Server, why)
+	}
+}
+
 // What a connection speaks, as far as is known.
 const (
 	speaksUnknown int32 = iota
@@ -28,6 +44,7 @@ func (s *session) decide(speaks int32) int32 {
 	if speaks == speaksElse {
 		if s.cfg.NotPOP3 == PassNotPOP3 {
 			s.relay.counters.notPOP3Passed.Add(1)
+			s.unscanned(UnscannedNotPOP3)
 			s.cfg.Log.Warn("not POP3: passed unscanned", "protocol", "pop3", "client", s.origin.Client, "server", s.origin.Server)
 		} else {
 			s.relay.counters.notPOP3Closed.Add(1)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,8 @@ type leg struct {
 	patience time.Duration // bound on each read where not zero; belongs to the reading goroutine
 	until    time.Time     // where not zero, end of all patience; belongs to the reading goroutine
 
+	octetsRead, octetsWritten atomic.Uint64
+
 	mu      sync.Mutex
 	stopped bool // both directions fail from now on; deadlines are no longer moved
 	deaf    bool // reading fails from now on
@@ -42,7 +45,9 @@ func (l *leg) Read(p []byte) (int, error) {
 		}
 		l.readBy(by)
 	}
-	return l.conn.Read(p)
+	n, err := l.conn.Read(p)
+	l.octetsRead.Add(uint64(max(n, 0)))
+	return n, err
 }
 
 // Write implements io.Writer within stall.
@@ -52,7 +57,9 @@ func (l *leg) Write(p []byte) (int, error) {
 		l.conn.SetWriteDeadline(time.Now().Add(l.stall)) // an error shows in the write
 	}
 	l.mu.Unlock()
-	return l.conn.Write(p)
+	n, err := l.conn.Write(p)
+	l.octetsWritten.Add(uint64(max(n, 0)))
+	return n, err
 }
 
 // readWithin bounds the read in progress and those to come by one deadline; 0 lifts it.

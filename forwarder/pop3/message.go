@@ -89,6 +89,8 @@ func (s *session) answerMessage(p *pending) error {
 	if err := s.flush(); err != nil { // the judge may take its time
 		return err
 	}
+	s.enter(Downloading, p.message)
+	defer s.leave()
 	asked := time.Now()
 	line, ok, err := s.status(s.cfg.Silence)
 	if err != nil {
@@ -162,8 +164,11 @@ func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, c
 	if complete {
 		defer s.keepAlive().stop()
 	}
+	s.enter(Judging, p.message)
 	r := s.cfg.Judge.Judge(ctx, o, d.h.mail(), complete)
 	d.stop()
+	s.live.ruled(r)
+	s.enter(Sending, p.message)
 	if closed(s.done) {
 		return errOver
 	}

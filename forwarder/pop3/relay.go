@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"mirrorgw/scanner"
@@ -55,6 +56,9 @@ type Config struct {
 	Shadow   bool         // nothing is refused: a message that cannot be held is passed on unjudged
 	Log      *slog.Logger // nil: nothing is logged
 
+	// Unscanned is told of each connection that begins to pass unread. Default: nobody is told.
+	Unscanned func(client, server netip.AddrPort, why Unscanned)
+
 	Greeting time.Duration // longest wait for the server to greet; after it, this is not POP3
 	Login    time.Duration // before login: longest time a client takes in all; what it waits for the server does not count
 	Idle     time.Duration // after login: longest time without command or reply, the autologout timer; at least 10 minutes
@@ -72,6 +76,7 @@ type Relay struct {
 	cfg      Config // every field set
 	counters *counters
 	buffers  *buffers
+	running  *running
 }
 
 // New returns a Relay that has each message judged by cfg.Judge.
@@ -114,7 +119,7 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Relay{cfg: cfg, counters: &counters{}, buffers: &buffers{}}, nil
+	return &Relay{cfg: cfg, counters: &counters{}, buffers: &buffers{}, running: newRunning()}, nil
 }
 
 // Successor returns a Relay with settings of its own that counts together with r: whichever is asked, Counters speaks of the
@@ -124,7 +129,7 @@ func (r *Relay) Successor(cfg Config) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	next.counters = r.counters
+	next.counters, next.running = r.counters, r.running
 	return next, nil
 }
 
@@ -140,5 +145,8 @@ func (r *Relay) Serve(ctx context.Context, client, server net.Conn) error {
 	r.counters.sessions.Add(1)
 	r.counters.active.Add(1)
 	defer r.counters.active.Add(-1)
-	return newSession(r, client, server).run(ctx)
+	s := newSession(r, client, server)
+	r.running.add(s)
+	defer r.running.remove(s)
+	return s.run(ctx)
 }

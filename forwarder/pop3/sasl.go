@@ -89,7 +89,7 @@ func (s *session) authenticate(c *command) error {
 	first := c.text == nil // whether the first message is still to come
 	e := &naming{mech: c.mech}
 	if name, ok := userIn(c.mech, c.text); ok {
-		s.user = name
+		s.called(name)
 	}
 	if !first {
 		e.message(c.text)
@@ -112,7 +112,7 @@ func (s *session) authenticate(c *command) error {
 			return err
 		}
 		if name, ok := userIn(c.mech, line); first && ok {
-			s.user = name
+			s.called(name)
 		}
 		first = false
 		e.message(line)

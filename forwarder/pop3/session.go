@@ -76,6 +76,8 @@ type session struct {
 	active     atomic.Int64  // when a reply last left, in nanoseconds since began
 	opaqueEnd  chan struct{} // closed when nothing more goes to the server after STLS
 
+	live live
+
 	// withheld holds the messages whose last RETR the gateway refused. The server pump writes it while a message is
 	// outstanding, the client pump reads it while none is.
 	withheld map[uint64]struct{}
