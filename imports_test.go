@@ -59,6 +59,7 @@ var rooms = []room{
 			{path: "mirrorgw/testnet", in: "lab", why: "`lab` builds the test network for users; nothing else at run time may depend on it"},
 			{path: "github.com/urfave/cli/v2", why: "command line"},
 			{path: system, why: "access(2), and what else the standard library lacks"},
+			{path: "golang.org/x/term", in: "top", why: "the screen's size, and keys as they are typed"},
 			{path: "golang.org/x/term", in: "scanprogress", why: "progress is shown to a terminal only"},
 		},
 		tests: []permit{
@@ -88,6 +89,7 @@ var rooms = []room{
 		},
 		tests: []permit{{path: "mirrorgw/cmd/mirrorgw/confine", why: "tests from outside see the public names only"}},
 	},
+	{dir: "cmd/mirrorgw/unscanned"},
 	{
 		dir:  "cmd/mirrorgw/metrics",
 		uses: []permit{{path: system, why: "what bind(2) says"}},

@@ -10,7 +10,8 @@
 //   - serve.go: the life of a running gateway, from the control socket to the last drained session.
 //   - confinement.go: what a running gateway can still reach; mirrorgw/confine sees to it. device.go: what root does for it once.
 //   - mirrorgw/config reads the configuration, mirrorgw/control answers `status` and `reload`,
-//     mirrorgw/metrics answers Prometheus, mirrorgw/doctor names what would defeat the mirror.
+//     mirrorgw/metrics answers Prometheus, mirrorgw/doctor names what would defeat the mirror,
+//     mirrorgw/unscanned keeps the book of what was not scanned.
 //
 // It knows how rooms are plugged together and nothing of how they work.
 //
@@ -44,6 +45,8 @@
 //   - 2026: an engine's time is taken by wrapping it, so that the scanner knows nothing of metrics.
 //   - 2026: the watchdog asks for the status as a user would. Where the quarantine's disk hangs, so does the status, and the
 //     service manager starts the gateway anew; forwarding needs no disk and goes on within the second.
+//   - 2026: the book of what was not scanned lies in the quarantine's folder, under a name no mail has: that folder is there, is
+//     private, and is within reach of a confined gateway.
 //   - 2026: a bypass ends with the process: who restarts a gateway wants it as it is configured.
 //   - 2026: a request to bypass is above what guards say, and of guards the one that refuses is above the one that forwards: what is
 //     refused comes again, what was forwarded is not seen any more.

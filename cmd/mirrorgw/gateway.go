@@ -13,6 +13,7 @@ import (
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/doctor"
 	"mirrorgw/cmd/mirrorgw/metrics"
+	"mirrorgw/cmd/mirrorgw/unscanned"
 	"mirrorgw/forwarder"
 	"mirrorgw/forwarder/capture"
 	"mirrorgw/scanner"
@@ -35,6 +36,7 @@ type mirror struct {
 	history   *quarantine.History
 	hunter    *hunter
 	retries   *scanner.Retries
+	book      *unscanned.Book
 	tap       *capture.Tap
 	doctor    *doctor.Doctor
 
@@ -70,7 +72,7 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 		Advertise: advertise(cfg.RA),
 		Log:       log,
 
-		Holds:          func(client, server netip.AddrPort) bool { return m.stack.Holds(client, server) }, // the same
+		Holds:          func(client, server netip.AddrPort) bool { return m.stack.Holds(client, server) }, // asked from Run on
 		RoutersChanged: func(inUse []netip.Addr) { m.stack.SetRouters(inUse) },                            // called from Run on
 	}); err != nil {
 		return nil, err
@@ -88,6 +90,9 @@ func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
 	}
 	m.hunter = newHunter(m.store, log)
 	if m.retries, err = scanner.OpenRetries(filepath.Join(cfg.Quarantine.Dir, retriesName), log); err != nil {
+		return nil, err
+	}
+	if m.book, err = unscanned.Open(filepath.Join(cfg.Quarantine.Dir, unscannedName), log); err != nil {
 		return nil, err
 	}
 	device.Log = log
@@ -222,6 +227,7 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	forwarding.Go(func() { manageGarbage(examining) }) // the same
 	forwarding.Go(func() { m.history.Run(examining) }) // the same
 	forwarding.Go(func() { m.hunter.run(examining, m) })
+	forwarding.Go(func() { m.keepBook(examining) })    // the same
 	forwarding.Go(func() { m.watchIntake(examining) }) // the same
 
 	ctx, cancel := context.WithCancel(ctx)

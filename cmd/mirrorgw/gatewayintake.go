@@ -110,9 +110,13 @@ type watchedJudge struct {
 func (w watchedJudge) Judge(ctx context.Context, o scanner.Origin, mail *scanner.Buffer, complete bool) scanner.Ruling {
 	if !w.mirror.intake.mayScan() {
 		w.mirror.judgements.refused.Add(1)
-		return w.judge.Refuse(o, mail, noticeMemoryLow)
+		r := w.judge.Refuse(o, mail, noticeMemoryLow)
+		w.mirror.noteVerdict(o, r.Verdict)
+		return r
 	}
 	end := w.mirror.judgements.begin(time.Now())
 	defer func() { end(time.Now()) }()
-	return w.judge.Judge(ctx, o, mail, complete)
+	r := w.judge.Judge(ctx, o, mail, complete)
+	w.mirror.noteVerdict(o, r.Verdict)
+	return r
 }

@@ -29,6 +29,7 @@ func (m *mirror) Status() control.Status {
 			Dropped:   make(map[string]uint64, len(frames.Dropped)),
 		},
 		Sessions: make(map[string]uint64),
+		Flowing:  []control.Flow{},
 	}
 	for reason, n := range frames.Dropped {
 		s.Frames.Dropped[reason.String()] = n
@@ -74,6 +75,7 @@ func (m *mirror) addMail(s *control.Status) {
 	if older > 0 {
 		s.Engines[0].Detail += fmt.Sprintf("; older rules of %d reloads until their sessions end", older)
 	}
+	s.Flowing = flowsOf(m.cfg.Intercept, rooms.relays)
 	s.Shadow = rooms.cfg.Shadow
 	judged := rooms.judge.Counters()
 	s.Events["messages"] = figures(judged)

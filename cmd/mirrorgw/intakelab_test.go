@@ -258,3 +258,44 @@ func rewriteConfig(t *testing.T, g *testnet.Gateway, yaml string) {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 }
+
+// TestTopAndReportInTheLab: a live session is seen with what it does, and what passed unscanned is in the book, also after a
+// restart.
+func TestTopAndReportInTheLab(t *testing.T) {
+	lab := testnet.NewLab(t)
+	serveAnyMail(t, lab, "clean")
+	yaml := lab.GatewayConfig() + "scan: {limits: {message: 20}}\n" // octets: nothing fits
+	g := startGateway(t, lab, yaml)
+	s, _ := dialMail(t, lab)
+	s.mustSay("USER anna")
+	s.mustSay("PASS b")
+	if reply := retrieve1(t, s.conn, s.in); !strings.Contains(reply, "X-Mirrorgw-Verdict: unscannable; cause=oversize") {
+		t.Errorf("%q", reply)
+	}
+	flows := statusOf(t, lab).Flowing
+	if len(flows) != 1 || flows[0].User != "anna" || flows[0].State != "idle" || flows[0].Verdict != "unscannable" || flows[0].Action != "tag" || flows[0].FromServer == 0 {
+		t.Errorf("%+v", flows)
+	}
+	code, top, _ := call(t, rooms{}, "top", "-c", g.Config)
+	if code != exitDone || !strings.Contains(top, "anna") || !strings.Contains(top, "unscannable, tag") {
+		t.Errorf("exit %d\n%s", code, top)
+	}
+	if code, _, stderr := call(t, rooms{}, "bypass", "on", "-c", g.Config); code != exitDone {
+		t.Fatal(stderr)
+	}
+	past, _ := dialMail(t, lab)
+	past.mustSay("NOOP")
+	if err := g.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	startGateway(t, lab, yaml)
+	if statusOf(t, lab).Bypass {
+		t.Error("a bypass outlives a restart")
+	}
+	code, report, stderr := call(t, rooms{}, "report", "-c", g.Config)
+	for _, want := range []string{"oversize 1", "bypassed 1", testnet.ClientIPv4.String(), mailServer.String()} {
+		if code != exitDone || !strings.Contains(report, want) {
+			t.Errorf("no %q: exit %d, %s\n%s", want, code, stderr, report)
+		}
+	}
+}

@@ -96,7 +96,11 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		if before != nil {
 			newRelay = before.relays[i].Successor
 		}
-		relay, err := newRelay(pop3.Config{STLS: mode, NotPOP3: foreign, Drip: rule.Drip, Budget: rule.Budget, Pad: rule.Pad, Spool: m.spoolOf(cfg), Judge: watchedJudge{rooms.judge, m}, Releases: releases{m.store.Folder, m.log}, Shadow: cfg.Shadow, Log: m.log})
+		relay, err := newRelay(pop3.Config{
+			STLS: mode, NotPOP3: foreign, Drip: rule.Drip, Budget: rule.Budget, Pad: rule.Pad, Spool: m.spoolOf(cfg),
+			Judge: watchedJudge{rooms.judge, m}, Unscanned: m.noteUnread, Releases: releases{m.store.Folder, m.log},
+			Shadow: cfg.Shadow, Log: m.log,
+		})
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", quote(rule.Name), err)
 		}

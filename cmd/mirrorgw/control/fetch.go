@@ -16,7 +16,7 @@ import (
 )
 
 // maxStatus bounds an answer, in octets.
-const maxStatus = 1 << 20
+const maxStatus = 8 << 20
 
 // Fetch asks the gateway at the socket path for its status.
 //

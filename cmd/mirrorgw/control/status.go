@@ -10,7 +10,8 @@ type Status struct {
 	Shadow     bool              `json:"shadow"` // mail is judged and delivered whatever is found, by configuration
 	Device     Device            `json:"device"`
 	Frames     Frames            `json:"frames"`
-	Flows      Flows             `json:"flows"`
+	Flows      Flows             `json:"intercepted"`
+	Flowing    []Flow            `json:"flows"`    // running now, at most MaxFlows
 	Sessions   map[string]uint64 `json:"sessions"` // running now, by protocol
 	Messages   Messages          `json:"messages"`
 	Engines    []Engine          `json:"engines"`
