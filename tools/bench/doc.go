@@ -47,4 +47,21 @@
 //   - 2026-11: CPU time is that of a process and its children, up to a tick of 10 ms. On a machine that others use as well it tells more than a
 //     rate does, and ratios of rates from one round more than the rates.
 //   - 2026-11: what the kernel's own forwarding costs in CPU is not told: it is interrupt time of whoever happens to run.
+//
+// # What was learnt of sessions
+//
+// 2026-11-22, two cores, ten mails of 4 kB, nothing remembered, medians of three rounds: 473 sessions a second where nginx has 1,551 (0.30; 0.21
+// before the changes below), 345 with a thousand rules (0.22), and 1,724 where it has 3,636 without a mail (0.47). A session of ten mails takes
+// 2.8 ms of CPU time of the gateway's and 0.35 of nginx's. Mails of 10 MB: 84 to 99 MB/s, nine tenths of their CPU time in the scanner.
+//
+//   - What paid: bare acknowledgements wait for company (a third of all frames); connections that need no timer for each deadline; buffers
+//     used again, more garbage before it is collected (the collector had a tenth); stacks that grow once (5 %); spooled mails written in
+//     64 KiB (mails with a dot before each line).
+//   - What was left: the second pass of the engine over a part that is the body of a mail of one part. It is not the same content: rules look
+//     at offsets and sizes.
+//   - Where the time goes now: a third is the scanner (0.1 ms a mail of 4 kB, of which carving is nearly half and the engine a quarter); a quarter
+//     is frames written, bridge and receiver included; a twentieth the log's one write a line. The rest is spread thin over the netstack and
+//     over waking six goroutines for each command and its reply. Next: cheaper carving of short plain text, one goroutine in place of the
+//     server pump and its watch, log lines written together.
+//   - On a machine that does other things, nice(1) is of no use where the scheduler groups by session: /proc/PID/autogroup is.
 package main
