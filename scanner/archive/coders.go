@@ -146,6 +146,8 @@ func decode7z(c coder7z, inputs []io.Reader, size uint64) (io.Reader, error) {
 		return filtered(in, size, []byte{0x09, 0})
 	case "\x04\x01\x08":
 		return flate.NewReader(bufio.NewReader(in)), nil
+	case "\x04\x01\x09":
+		return newInflate64(in), nil
 	case "\x04\x02\x02":
 		return bzip2.NewReader(in), nil
 	case "\x04\xf7\x11\x01":

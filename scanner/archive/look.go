@@ -29,6 +29,12 @@ func formats() []format {
 		{name: "zstd", magic: "\x28\xb5\x2f\xfd", open: openZstd},
 		{name: "zstd", magic: "\x2a\x4d\x18", at: 1, open: openZstd}, // a skippable frame first
 		{name: "tar", magic: "", open: openTar},
+		{name: "ar", magic: "!<arch>\n", open: openAr},
+		{name: "cpio", magic: "0707", open: openCpio},
+		{name: "cpio", magic: "\xc7\x71", open: openCpio},
+		{name: "cpio", magic: "\x71\xc7", open: openCpio},
+		{name: "SZDD", magic: "SZDD\x88\xf0\x27\x33", open: openSZDD},
+		{name: "ARJ", magic: "\x60\xea", open: openARJ},
 		{name: "compound file", magic: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", open: openCompound},
 		{name: "PDF", magic: "%PDF-", first: 1024, open: openPDF},
 		{name: "RTF", magic: "{\\rt", first: 1024, open: openRTF},

@@ -22,18 +22,23 @@ func dependsOnLength(method uint16) bool {
 }
 
 // unpack returns a reader of what packed holds, compressed by one of the methods of zip archives (APPNOTE.TXT section 4.4.5). It is to
-// be closed where it can be. size is that of what is packed, where that matters; of LZMA, of the content, and 0 where its end is marked.
-func unpack(method uint16, packed *io.SectionReader, size int64) (io.Reader, error) {
-	if dependsOnLength(method) {
-		packed = io.NewSectionReader(packed, 0, size)
+// be closed where it can be.
+func unpack(r reading, packed *io.SectionReader) (io.Reader, error) {
+	if dependsOnLength(r.method) {
+		packed = io.NewSectionReader(packed, 0, r.size)
 	}
-	switch method {
+	switch r.method {
+	case methodImploded:
+		content, err := newExplode(packed, r.flags)
+		return &exactly{content, r.size}, err
+	case methodDeflate9:
+		return newInflate64(packed), nil
 	case methodDeflated:
 		return flate.NewReader(bufio.NewReader(packed)), nil
 	case methodBzip2:
 		return bzip2.NewReader(packed), nil
 	case methodLZMA:
-		return unpackLZMA(packed, size)
+		return unpackLZMA(packed, r.size)
 	case methodOldZstd, methodZstd:
 		content, err := newZstd(packed)
 		if err != nil {
@@ -43,7 +48,7 @@ func unpack(method uint16, packed *io.SectionReader, size int64) (io.Reader, err
 	case methodXZ:
 		return newXZ(packed)
 	default:
-		return nil, fmt.Errorf("compression method %d is not known here", method)
+		return nil, fmt.Errorf("compression method %d is not known here", r.method)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 
 	"mirrorgw/scanner"
@@ -44,8 +45,10 @@ func openPDF(o *opening, at int64) error {
 			return nil
 		}
 		// A reader makes do with what it gets of a stream that is damaged.
-		_, err = o.attempt("", s.open(content))
-		return err
+		if _, err = o.attempt("", s.open(content)); err != nil || s.length == 0 {
+			return err
+		}
+		return o.member("", io.NewSectionReader(content, s.from, s.length))
 	})
 	if err != nil || len(rest.streams) == 0 {
 		return err
@@ -74,6 +77,7 @@ func pdfEncrypted(content *io.SectionReader) (bool, error) {
 type pdfStream struct {
 	from    int64
 	filters []string
+	length  int64 // where there is no filter and it says so itself
 }
 
 // pdfStreamAt reads what stands around the keyword stream, behind which content goes on at an offset. ok is false where there is none.
@@ -101,7 +105,24 @@ func pdfStreamAt(content *io.SectionReader, behind int64) (s pdfStream, ok bool,
 		dictionary = dictionary[i:]
 	}
 	s.filters = pdfFilters(dictionary)
+	if len(s.filters) == 0 {
+		s.length = min(pdfLength(dictionary), content.Size()-s.from)
+	}
 	return s, true, nil
+}
+
+// pdfLength returns the length that a stream's dictionary states; 0 where that is elsewhere.
+func pdfLength(dictionary []byte) int64 {
+	_, text, _ := strings.Cut(string(dictionary), "/Length")
+	fields := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n/>", r) })
+	if len(fields) == 0 || len(fields) > 2 && fields[2] == "R" {
+		return 0
+	}
+	n, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }
 
 // pdfFilters returns the names of a stream's filters, in the order in which they are to be undone.
@@ -180,7 +201,7 @@ func inflateZlib(r io.Reader) io.Reader {
 	return flate.NewReader(b)
 }
 
-// untilWord reads up to a word.
+// untilWord reads up to a word, and the end of the line ahead of it.
 type untilWord struct {
 	r     *bufio.Reader
 	word  []byte
@@ -197,10 +218,10 @@ func (u *untilWord) Read(p []byte) (int, error) {
 	}
 	n := len(b)
 	if i := bytes.Index(b, u.word); i >= 0 {
-		n = i
-		u.ended = i <= len(p)
+		n = len(bytes.TrimSuffix(bytes.TrimSuffix(b[:i], []byte("\n")), []byte("\r")))
+		u.ended = n <= len(p)
 	} else if err == nil {
-		n -= len(u.word) - 1
+		n -= len(u.word) + 1
 	}
 	n = copy(p, b[:n])
 	if _, err := u.r.Discard(n); err != nil {

@@ -67,6 +67,7 @@ func Test7z(t *testing.T) {
 		"PPMd":              "-m0=ppmd",
 		"bzip2":             "-m0=bzip2",
 		"deflate":           "-m0=deflate",
+		"deflate64":         "-m0=deflate64",
 		"branch filter":     "-m0=bcj -m1=lzma2",
 		"branch filter, 2":  "-m0=bcj2 -m1=lzma:d=1m -m2=lzma:d=16k -m3=lzma:d=16k -mb0:1 -mb0s1:2 -mb0s2:3",
 		"ARM":               "-m0=arm -m1=lzma2",
@@ -108,9 +109,14 @@ func Test7z(t *testing.T) {
 
 // TestZipOf7Zip: the methods that its zip archives may have.
 func TestZipOf7Zip(t *testing.T) {
-	for _, method := range []string{"Copy", "Deflate", "BZip2", "LZMA"} {
+	for _, method := range []string{"Copy", "Deflate", "Deflate64", "BZip2", "LZMA"} {
 		t.Run(method, func(t *testing.T) {
 			finds(t, archived(t, map[string]string{"a": payload}, "x.zip", "7zz", "a", "-bd", "-y", "-mx=9", "-mm="+method), "1/1")
+			long := strings.Repeat(program(), 40) // with repetitions that are long, and far from each other
+			_, engine := scan(t, scanner.Limits{}, archived(t, map[string]string{"a": long}, "x.zip", "7zz", "a", "-bd", "-y", "-mx=9", "-mm="+method))
+			if !slices.Contains(engine.contents, long) {
+				t.Error("not what was packed")
+			}
 		})
 	}
 }

@@ -21,7 +21,9 @@ const (
 	flagMarked     = 1 << 1 // the end of LZMA is
 	flagDescriptor = 1 << 3 // the lengths follow the content
 	methodStored   = 0
+	methodImploded = 6
 	methodDeflated = 8
+	methodDeflate9 = 9
 	methodBzip2    = 12
 	methodLZMA     = 14
 	methodOldZstd  = 20
@@ -58,7 +60,8 @@ type directory struct {
 type reading struct {
 	at     int64
 	method uint16
-	size   int64 // of the packed content, or of the content itself; 0: it says itself where it ends
+	size   int64  // of the packed content, or of the content itself; 0: it says itself where it ends
+	flags  uint16 // those of the method
 }
 
 type span struct{ from, to int64 }
@@ -350,9 +353,11 @@ func plausible(l *record) bool {
 func (z *zipFile) readings(d, l *record, all []*record) (list []reading) {
 	switch {
 	case d.method == methodLZMA && d.flags&flagMarked == 0:
-		return []reading{{l.data, d.method, d.size}}
+		return []reading{{l.data, d.method, d.size, 0}}
+	case d.method == methodImploded:
+		return []reading{{l.data, d.method, d.size, d.flags & (flagLargeWindow | flagLiteralTree)}}
 	case !dependsOnLength(d.method):
-		return []reading{{l.data, d.method, 0}}
+		return []reading{{l.data, d.method, 0, 0}}
 	}
 	for _, r := range all {
 		lengths := []int64{r.packed}
@@ -360,7 +365,7 @@ func (z *zipFile) readings(d, l *record, all []*record) (list []reading) {
 			lengths = append(lengths, r.size)
 		}
 		for _, n := range lengths {
-			if r := (reading{l.data, d.method, min(n, z.size-l.data)}); r.size > 0 && !slices.Contains(list, r) {
+			if r := (reading{l.data, d.method, min(n, z.size-l.data), 0}); r.size > 0 && !slices.Contains(list, r) {
 				list = append(list, r)
 			}
 		}
@@ -373,7 +378,7 @@ func (z *zipFile) readings(d, l *record, all []*record) (list []reading) {
 			}
 		}
 		if end > l.data {
-			list = append(list, reading{l.data, d.method, end - l.data})
+			list = append(list, reading{l.data, d.method, end - l.data, 0})
 		}
 	}
 	return list
@@ -385,7 +390,7 @@ func (z *zipFile) open(name string, r reading) (fault, err error) {
 		z.stored = append(z.stored, span{r.at, r.at + r.size})
 		return z.attempt(name, z.section(r.at, r.at+r.size))
 	}
-	content, err := unpack(r.method, z.section(r.at, z.size), r.size)
+	content, err := unpack(r, z.section(r.at, z.size))
 	if err != nil {
 		return err, nil
 	}
