@@ -2,6 +2,7 @@ package carve
 
 import (
 	"bytes"
+	"net/url"
 	"strings"
 )
 
@@ -11,11 +12,10 @@ const (
 	maxBoundaryText = 4 << 10
 )
 
-// boundaries tells which lines that begin with two hyphens some header has declared, in any reading of the header. It errs on the side
-// of a boundary. The zero value has seen none.
+// boundaries tells which lines that begin with two hyphens some header has declared. The zero value has seen none.
 type boundaries struct {
 	text   []byte   // what follows "boundary" in each field
-	values []string // what it may be at the least
+	values []string // what is declared, as most clients read it
 	odd    bool     // one is written so that it may be anything
 	bare   bool     // one is empty
 	wanted int      // fields that declare a multipart
@@ -53,42 +53,54 @@ func (b *boundaries) value(text []byte) {
 	}
 	b.text = append(append(b.text, text...), '\n')
 	b.odd = b.odd || bytes.ContainsAny(text, "*\\(%\x00") || bytes.Contains(text, []byte("=?"))
-	_, value, ok := bytes.Cut(text, []byte("="))
+	key, value, ok := strings.Cut(string(text), "=")
 	if !ok {
 		b.odd = true
 		return
 	}
-	value = bytes.TrimLeft(value, " \t\"'")
-	if end := bytes.IndexAny(value, "\"' \t;,"); end >= 0 {
+	value = strings.TrimLeft(value, " \t")
+	if quoted, ok := strings.CutPrefix(value, `"`); ok {
+		value, _, _ = strings.Cut(quoted, `"`)
+	} else if end := strings.IndexAny(value, " \t;,"); end >= 0 {
 		value = value[:end]
 	}
-	if len(value) == 0 {
-		b.bare = true
-		return
+	key = strings.TrimRight(key, " \t")
+	if strings.HasSuffix(key, "*") { // RFC 2231: charset'language'text, percent-encoded
+		if parts := strings.SplitN(value, "'", 3); len(parts) == 3 {
+			value = parts[2]
+		}
+		if plain, err := url.PathUnescape(value); err == nil {
+			value = plain
+		}
 	}
-	b.values = append(b.values, string(value))
+	switch number, continued := strings.CutPrefix(key, "*"); {
+	case value == "":
+		b.bare = true
+	case continued && number != "" && number[0] >= '1' && number[0] <= '9' && len(b.values) > 0: // more of the last one
+		b.values[len(b.values)-1] += value
+	default:
+		b.values = append(b.values, value)
+	}
 }
 
-// declared says whether a line that begins with two hyphens may be a boundary that some header has declared.
-func (b *boundaries) declared(text []byte) bool {
-	if b.odd {
-		return true
-	}
+// declared says whether a line that begins with two hyphens may be a boundary that some header has declared, in whatever reading of
+// the header, and whether it surely is one.
+func (b *boundaries) declared(text []byte) (maybe, surely bool) {
 	text = bytes.TrimRight(text[2:], " \t")
-	if inner, ok := bytes.CutSuffix(text, []byte("--")); ok && b.holds(inner) {
-		return true
+	inner, closing := bytes.CutSuffix(text, []byte("--"))
+	for _, value := range b.values {
+		value = strings.TrimRight(value, " \t")
+		if string(text) == value || closing && string(inner) == value {
+			return true, true
+		}
+		maybe = maybe || strings.HasPrefix(string(text), value)
 	}
-	return b.holds(text)
+	return maybe || b.odd || b.holds(text) || closing && b.holds(inner), false
 }
 
 func (b *boundaries) holds(text []byte) bool {
 	if len(text) == 0 {
 		return b.bare
-	}
-	for _, value := range b.values {
-		if strings.HasPrefix(string(text), value) {
-			return true
-		}
 	}
 	return bytes.Contains(b.text, text)
 }

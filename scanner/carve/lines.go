@@ -16,6 +16,7 @@ type line struct {
 	text   []byte // the line without its end, or its first maxLine octets; valid until the next line is read
 	cut    bool   // text is not all of it
 	pads   bool   // the rest holds an equals sign
+	cr     bool   // it ends in a CR alone
 	at     int64  // of its first octet
 	length int    // octets without its end
 	next   int64  // of the octet behind its end
@@ -56,7 +57,7 @@ func (r *lineReader) next(l *line) error {
 		if l.length == 0 && n+1 < len(ahead) { // the usual case: nothing needs to be copied
 			l.text, l.length = ahead[:n:n], n
 			n++
-			if ahead[n-1] == '\r' && ahead[n] == '\n' {
+			if l.cr = ahead[n-1] == '\r' && ahead[n] != '\n'; !l.cr && ahead[n-1] == '\r' {
 				n++
 			}
 			r.at += int64(n)
@@ -77,7 +78,7 @@ func (r *lineReader) next(l *line) error {
 		}
 		r.at += int64(n)
 		if ended {
-			if err := r.endLine(); err != nil {
+			if err := r.endLine(l); err != nil {
 				return err
 			}
 			break
@@ -108,10 +109,13 @@ func (r *lineReader) span(ahead []byte) int {
 }
 
 // endLine passes over the line end that is ahead.
-func (r *lineReader) endLine() error {
+func (r *lineReader) endLine(l *line) error {
 	n := 1
-	if ahead, _ := r.r.Peek(2); string(ahead) == "\r\n" { // an error shows when the next line is read
+	switch ahead, _ := r.r.Peek(2); { // an error shows when the next line is read
+	case string(ahead) == "\r\n":
 		n = 2
+	case ahead[0] == '\r':
+		l.cr = true
 	}
 	r.at += int64(n)
 	_, err := r.r.Discard(n)

@@ -148,6 +148,9 @@ func (s *start) readings(e extent) []reading {
 		if t.trailing > 0 && t.stray > 0 {
 			list = append(list, inQuotedPrintable(transfer.QuotedPrintable{KeepBlanks: true, DropStray: true}))
 		}
+		if t.crs > 0 {
+			list = append(list, inQuotedPrintable(transfer.QuotedPrintable{DropCRs: true}))
+		}
 	}
 	if (s.part || s.raw) && t.prose > 0 {
 		list = append(list, reading{is: scanner.Identity})

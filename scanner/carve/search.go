@@ -40,8 +40,8 @@ type start struct {
 	looksBase64 bool // the first line that is not blank holds nothing but base64 digits
 
 	near    extent // up to the first line that begins with two hyphens
-	vague   bool   // that line is no boundary that was declared
-	far     extent // up to the first boundary that was declared, where that is another line
+	vague   bool   // that line may be no boundary that was declared
+	far     extent // up to the first that surely is, where that is another line
 	already traits // what stands before it
 }
 
@@ -120,6 +120,9 @@ func rank(s start) int {
 
 // line takes note of l; before are the octets of the line end ahead of it.
 func (s *search) line(l *line, before int) {
+	if l.cr {
+		s.sofar.crs++
+	}
 	if bytes.HasPrefix(l.text, []byte("--")) {
 		s.boundary(l, before)
 		return
@@ -189,10 +192,10 @@ func (s *search) blank(l *line) {
 
 // boundary takes note of a line that begins with two hyphens.
 func (s *search) boundary(l *line, before int) {
-	declared := s.boundaries.declared(l.text)
-	s.end(l.at-int64(before), declared)
+	declared, surely := s.boundaries.declared(l.text)
+	s.end(l.at-int64(before), surely)
 	s.sealed = s.sealed || bytes.HasPrefix(l.text, []byte("-----BEGIN PGP MESSAGE"))
-	if !declared {
+	if !surely {
 		s.padded = s.sofar.count(l, false, false, s.padded)
 	}
 	inHeader := s.bounded && s.state != text // some clients pass over such a line in a header
@@ -224,19 +227,20 @@ func (s *search) add(a start) {
 	s.starts = append(s.starts, a)
 }
 
-// end sets the near end of the starts that have none, and where a declared boundary or the end of the content is there, the far end.
-func (s *search) end(at int64, declared bool) {
+// end sets the near end of the starts that have none; surely: a boundary that was declared or the end of the content is there, and so
+// their far end.
+func (s *search) end(at int64, surely bool) {
 	kept := s.starts[:s.near]
 	for _, a := range s.starts[s.near:] {
 		a.near = extent{end: max(at, a.at), traits: s.sofar.since(a.already)}
-		a.vague = !declared
-		if a.kind == body && a.near.traits.lines == 0 && (declared || !a.isStrong()) {
+		a.vague = !surely
+		if a.kind == body && a.near.traits.lines == 0 && (surely || !a.isStrong()) {
 			continue
 		}
 		kept = append(kept, a)
 	}
 	s.starts, s.near = kept, len(kept)
-	if !declared {
+	if !surely {
 		return
 	}
 	for i := range s.starts[s.far:] {

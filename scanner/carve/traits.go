@@ -9,13 +9,14 @@ type traits struct {
 	inner     int // lines with an equals sign and a digit behind it, and lines that follow one with such a sign at its end
 	stray     int // lines with an equals sign that begins neither an escape nor a soft line break
 	trailing  int // lines with a blank at their end
+	crs       int // lines, blank ones too, that end in a CR alone
 	urlDigits int // lines that may hold - or _
 }
 
 func (t traits) since(earlier traits) traits {
 	return traits{
 		t.lines - earlier.lines, t.prose - earlier.prose, t.inner - earlier.inner, t.stray - earlier.stray,
-		t.trailing - earlier.trailing, t.urlDigits - earlier.urlDigits,
+		t.trailing - earlier.trailing, t.crs - earlier.crs, t.urlDigits - earlier.urlDigits,
 	}
 }
 

@@ -75,6 +75,7 @@ func TestDecode(t *testing.T) {
 		{"lone CR", qplain, "cr\rcr \r \r\r\n", "cr\rcr \r \r\r\n"},
 		{"8-bit", qplain, "8-bit \xff\x00\xfe", "8-bit \xff\x00\xfe"},
 		{"CR for line ends", qplain, "soft=\rbreak= \rhere", "softbreakhere"},
+		{"LF CR for line ends", qp(QuotedPrintable{DropCRs: true}), "soft=\n\rbreak= \n\rhere\n\r!", "softbreakhere\n!"},
 		{"no escape", qplain, "= 41", "= 41"},
 
 		{"uu", NewUU, "%:&5L;&\\\r\n`\r\nend\r\nnot this", "hello"},

@@ -9,12 +9,13 @@ import (
 // QuotedPrintable is one reading of quoted-printable (RFC 2045 section 6.7).
 type QuotedPrintable struct {
 	KeepBlanks bool // blanks at the end of a line are kept; rule 3 drops them
+	DropCRs    bool // all CRs are dropped: LF CR ends lines
 	DropStray  bool // an equals sign that begins no escape is dropped; else it stands for itself
 }
 
 // NewQuotedPrintable returns a decoder that writes to w.
 func NewQuotedPrintable(w io.Writer, q QuotedPrintable) io.WriteCloser {
-	return &qpDecoder{out: flusher{w: w}, keepBlanks: q.KeepBlanks, dropStray: q.DropStray}
+	return &qpDecoder{out: flusher{w: w}, keepBlanks: q.KeepBlanks, dropCRs: q.DropCRs, dropStray: q.DropStray}
 }
 
 // maxBlanks bounds the blanks remembered in case a line ends after them. RFC 2045 lines have 76 octets.
@@ -25,6 +26,7 @@ const maxBlanks = 1024
 type qpDecoder struct {
 	out                   flusher
 	keepBlanks, dropStray bool
+	dropCRs               bool
 
 	blanks []byte // blanks, and a CR, that may turn out to end the line
 	escape []byte // an equals sign and what followed it so far
@@ -63,6 +65,9 @@ func plainRun(p []byte) int {
 }
 
 func (d *qpDecoder) octet(c byte) {
+	if c == '\r' && d.dropCRs {
+		return
+	}
 	if len(d.escape) > 0 && d.escaped(c) {
 		return
 	}
