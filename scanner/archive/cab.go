@@ -8,21 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 )
 
-// Bounds on cabinets.
-const (
-	cabHeader  = 36
-	maxRewinds = 16 // files that begin ahead of where others ended
-)
-
-// cabFile is one entry of a cabinet ([MS-CAB] section 2.3).
-type cabFile struct {
-	name     string
-	size, at int64 // in the folder's content
-	folder   int
-}
+// cabHeader is the length of a cabinet's header.
+const cabHeader = 36
 
 // cabFolder is one compressed stream ([MS-CAB] section 2.2).
 type cabFolder struct {
@@ -73,114 +62,64 @@ func openCAB(o *opening, at int64) error {
 		return malformed("folders that are cut")
 	}
 	cab := &cabinet{opening: o, folders: list, reserve: blockReserve}
-	if err := cab.list(filesAt, files); err != nil {
+	packed, err := cab.list(filesAt, files)
+	if err != nil {
 		return err
 	}
-	return cab.extract()
+	return o.extract(packed, cab.open)
 }
 
 // cabinet is a cabinet being opened.
 type cabinet struct {
 	*opening
 	folders []cabFolder
-	files   []cabFile
-	reserve int // octets ahead of each block's data
-
-	folder  int
-	content io.Reader // of the folder
-	at      int64     // octets read of it
-	rewinds int
+	sizes   []int64 // of the folders' contents, as far as files make them up
+	reserve int     // octets ahead of each block's data
 }
 
-// list reads the entries. Those that began in another cabinet, or go on there, have folders of their own numbers.
-func (c *cabinet) list(at int64, count int) error {
-	const entryLen, otherCabinet = 16, 0xfffd
-	var total int64
+// list reads the entries ([MS-CAB] section 2.3). Files that began in another cabinet, or go on there, have folders of their own numbers.
+func (c *cabinet) list(at int64, count int) ([]packedFile, error) {
+	const entryLen, fromOther, toOther = 16, 0xfffd, 0xfffe
+	var files []packedFile
+	c.sizes = make([]int64, len(c.folders))
 	for range count {
 		b, err := c.bytes(at, entryLen+maxName)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		e := &cursor{b: b}
-		f := cabFile{size: int64(e.u32()), at: int64(e.u32()), folder: int(e.u16())}
+		f := packedFile{size: int64(e.u32()), at: int64(e.u32()), folder: int(e.u16())}
 		e.take(6)
 		f.name = e.text()
 		if e.bad {
-			return malformed("files that are cut")
+			return nil, malformed("files that are cut")
 		}
 		at += entryLen + int64(len(f.name)) + 1
 		switch {
-		case f.folder >= otherCabinet:
-			f.folder = map[bool]int{true: len(c.folders) - 1, false: 0}[f.folder != otherCabinet]
+		case f.folder == toOther:
+			f.folder = len(c.folders) - 1
+		case f.folder >= fromOther:
+			f.folder = 0
 		case f.folder >= len(c.folders):
-			return malformed("%s is in no folder", quote(f.name))
+			return nil, malformed("%s is in no folder", quote(f.name))
 		}
-		total += f.size
-		c.files = append(c.files, f)
+		c.sizes[f.folder] = max(c.sizes[f.folder], f.at+f.size)
+		files = append(files, f)
 	}
-	slices.SortStableFunc(c.files, func(a, b cabFile) int {
-		if a.folder != b.folder {
-			return a.folder - b.folder
-		}
-		return int(min(max(a.at-b.at, -1), 1))
-	})
-	return c.out.Expect(total)
-}
-
-// extract hands out the files, in the order in which they are packed.
-func (c *cabinet) extract() error {
-	c.folder = -1
-	broken := -1
-	for _, f := range c.files {
-		if f.folder == broken || f.size == 0 {
-			continue
-		}
-		if f.folder != c.folder || f.at < c.at {
-			if f.folder == c.folder {
-				if c.rewinds++; c.rewinds > maxRewinds {
-					return budget("files that overlap")
-				}
-			}
-			content, err := c.open(c.folders[f.folder])
-			if err != nil {
-				c.note(f.name, err)
-				broken = f.folder
-				continue
-			}
-			c.folder, c.content, c.at = f.folder, content, 0
-		}
-		n, err := io.CopyN(io.Discard, c.content, f.at-c.at)
-		c.at += n
-		if err != nil {
-			c.note(f.name, err)
-			broken = f.folder
-			continue
-		}
-		file := &io.LimitedReader{R: c.content, N: f.size}
-		fault, err := c.attempt(f.name, file)
-		if err != nil {
-			return err
-		}
-		c.at += f.size - file.N
-		if fault == nil && file.N > 0 {
-			fault = io.ErrUnexpectedEOF
-		}
-		if fault != nil {
-			c.note(f.name, fault)
-			broken = f.folder
-		}
-	}
-	return nil
+	return files, nil
 }
 
 // open returns a reader of a folder's content. The error is the content's.
-func (c *cabinet) open(f cabFolder) (io.Reader, error) {
+func (c *cabinet) open(folder int) (io.Reader, error) {
+	f := c.folders[folder]
 	blocks := &cabBlocks{cab: c, at: f.at, left: f.blocks}
 	switch method := f.method & 0xf; method {
 	case 0:
 		return &cabStored{blocks: blocks}, nil
 	case 1:
 		return &cabZip{blocks: blocks}, nil
+	case 3:
+		return newLZX(&cabStored{blocks: blocks}, int(f.method>>8&0x1f), c.sizes[folder], 0)
 	default:
 		return nil, fmt.Errorf("compression method %d is not known here", method)
 	}

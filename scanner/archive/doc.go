@@ -10,7 +10,8 @@
 //   - zip.go, methods.go: zip archives, and so OOXML and OpenDocument files, by all readings of their two sets of headers.
 //   - tar.go, plain.go, arj.go: tar, ar, cpio, SZDD and ARJ.
 //   - history.go, deflate64.go, implode.go: what the methods that are decoded here have in common, and the two of zip archives.
-//   - sevenzip.go, coders.go, bcj2.go: 7z archives. rar.go: RAR archives. cab.go: cabinets.
+//   - sevenzip.go, coders.go, bcj2.go: 7z archives. rar.go: RAR archives.
+//   - cab.go, chm.go, lzx.go, solid.go: cabinets and compiled help.
 //   - cfb.go, objects.go: compound files, which .doc, .xls, .ppt, .msi and .msg are, and the files embedded in them.
 //   - pdf.go, rtf.go: the streams of PDF documents, and the objects in RTF.
 //

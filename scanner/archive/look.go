@@ -35,6 +35,7 @@ func formats() []format {
 		{name: "cpio", magic: "\x71\xc7", open: openCpio},
 		{name: "SZDD", magic: "SZDD\x88\xf0\x27\x33", open: openSZDD},
 		{name: "ARJ", magic: "\x60\xea", open: openARJ},
+		{name: "CHM", magic: "ITSF", open: openCHM},
 		{name: "compound file", magic: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", open: openCompound},
 		{name: "PDF", magic: "%PDF-", first: 1024, open: openPDF},
 		{name: "RTF", magic: "{\\rt", first: 1024, open: openRTF},
