@@ -256,7 +256,7 @@ func TestSelfTest(t *testing.T) {
 		engine Engine
 		want   string // part of the error, "" for none
 	}{
-		{&seeker{needle: string(canary())}, ""},
+		{&seeker{needle: string(Canary())}, ""},
 		{&seeker{needle: "something else"}, "does not find the EICAR"},
 		{&seeker{needle: "e"}, "does not find the EICAR"},
 		{halfway{}, errDown.Error()},
@@ -267,7 +267,7 @@ func TestSelfTest(t *testing.T) {
 			t.Errorf("error %v, want %q", err, tt.want)
 		}
 	}
-	if sum := sha256.Sum256(canary()); fmt.Sprintf("%x", sum) != "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f" {
+	if sum := sha256.Sum256(Canary()); fmt.Sprintf("%x", sum) != "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f" {
 		t.Errorf("the canary is not the EICAR test file: %x", sum)
 	}
 }

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// canary returns the EICAR test file, which every engine knows and which harms nobody. The tildes keep it out of this source
+// Canary returns the EICAR test file, which every engine knows and which harms nobody. The tildes keep it out of this source
 // and out of the program, so that neither is taken for the test file by whoever scans them.
-func canary() []byte {
+func Canary() []byte {
 	return []byte(strings.ReplaceAll(`X5O!P~%@AP[4\PZX54(P^)~7CC)7}$EICAR~-STANDARD-ANTI~VIRUS-TEST-FILE!~$H+H*`, "~", ""))
 }
 
 // SelfTest asks engine about a part that holds the EICAR test file and about a harmless one. It returns nil when the engine
 // finds something in the first and nothing in the second: an engine that answers, but not rightly, is worse than none.
 func SelfTest(ctx context.Context, engine Engine) error {
-	found, err := scanBytes(ctx, engine, "canary.com", canary())
+	found, err := scanBytes(ctx, engine, "canary.com", Canary())
 	if err != nil {
 		return fmt.Errorf("self-test of engine %s: %w", engine.Name(), err)
 	}

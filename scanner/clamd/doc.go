@@ -1,0 +1,29 @@
+// Package clamd is the ClamAV daemon as a scan engine, asked over its socket.
+//
+// # What it holds
+//
+//   - Engine: asks one of several daemons about a part, and goes on to the next when one does not answer (engine.go, breaker.go).
+//   - One question: a connection, the command INSTREAM, the part in chunks, one reply (stream.go, reply.go).
+//   - Check: whether the daemons see all they should; what a weak one lacks is told with the line of clamd.conf (check.go).
+//
+// It does not start, stop or configure a daemon, and reads none of its files.
+//
+// # Ownership and end
+//
+// An Engine owns one buffer for each question that may be asked at once, and a connection while a question lasts. Scan ends
+// soon after its context does, since that closes the connection's wait. Run checks the daemons from time to time until its
+// context ends; the engine works without it.
+//
+// # Decisions
+//
+//   - 2026: clean is the reply "stream: OK" and its NUL, and nothing else. A limit the daemon met (Heuristics.Limits.Exceeded) and an
+//     encrypted file (Heuristics.Encrypted) are no malware: they have causes of their own.
+//   - 2026: each decoded part is sent, and the whole mail as well: of a whole mail clamd misses parts that it reads in another way,
+//     and hash signatures of quoted-printable attachments. Members of archives are parts too, so that one above MaxFileSize, of
+//     which clamd would look at the beginning alone, meets that limit by itself.
+//   - 2026: a weak daemon is used and shown as weak. Without AlertExceedsMax it says OK of what it did not look at, and no reply tells
+//     the one from the other.
+//   - 2026: PING is no sign of health: behind streams that stall it waits as long as a mail would. What counts is whether questions
+//     are answered, and those of the check are questions too.
+//   - 2026: what a daemon says of StreamMaxLength it says when a chunk of that length is announced; the chunk itself need not follow.
+package clamd
