@@ -74,6 +74,7 @@ var rooms = []room{
 			{path: "go.yaml.in/yaml/v3", why: "the configuration is YAML"},
 			{path: "mirrorgw/scanner", why: "causes, actions and the spool are configured in its own types"},
 			{path: "mirrorgw/scanner/notice", why: "it knows the languages there are"},
+			{path: "mirrorgw/scanner/clamd", why: "it knows what an address looks like"},
 		},
 	},
 	{
@@ -214,6 +215,11 @@ var rooms = []room{
 			{path: "mirrorgw/scanner/yara", why: "tests from outside see the public names only"},
 			{path: goleak, why: "what ends has ended"},
 		},
+	},
+	{
+		dir:   "scanner/clamd",
+		uses:  []permit{{path: "mirrorgw/scanner", why: "it is an engine"}},
+		tests: []permit{{path: "mirrorgw/scanner/clamd", why: "tests from outside see the public names only"}},
 	},
 	{
 		dir: "scanner/quarantine",

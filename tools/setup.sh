@@ -10,6 +10,7 @@ packages=(
 	dovecot-pop3d fetchmail clamav-testfiles                             # real servers, clients and (harmless) malware
 	mailutils-pop3d mpop getmail6 mutt python3                           # more of them
 	7zip gcab zip xz-utils zstd                                          # archives of kinds that Go cannot write
+	clamav-daemon                                                        # another engine; its service stays off
 	dpkg-dev systemd procps                                              # the Debian package, and a machine to install it on
 )
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/confine"
+	"mirrorgw/scanner/clamd"
 )
 
 // confineTo puts out of this process's reach what a gateway with the configuration cfg, read from file, does not need. It comes
@@ -46,6 +48,17 @@ func reachOf(cfg *config.Config, file string) confine.Config {
 	}
 	if cfg.Notice.Template != "" {
 		c.Read = append(c.Read, around(cfg.Notice.Template)...)
+	}
+	for _, address := range cfg.Scan.Clamd.Address {
+		network, at, err := clamd.Split(address)
+		if err != nil {
+			continue // which loading the configuration has told
+		}
+		if network == "unix" {
+			c.Sockets = append(c.Sockets, filepath.Dir(at)) // a daemon that restarts makes its socket anew
+			continue
+		}
+		c.Connect = append(c.Connect, netip.MustParseAddrPort(at).Port())
 	}
 	if manager := os.Getenv(notifyVariable); manager != "" {
 		c.Sockets = append(c.Sockets, manager)

@@ -33,6 +33,7 @@ func TestReach(t *testing.T) {
 	cfg := config.Default()
 	cfg.Quarantine.Dir, cfg.Control.Socket, cfg.Spool.Dir = "/var/q", "/run/m/ctl", "/var/spool/m"
 	cfg.Scan.YARA.Rules = []string{dir + "/current", dir + "/single/c.yar"}
+	cfg.Scan.Clamd.Address = []string{"unix:/run/clamav/clamd.ctl", "tcp:[::1]:3310"}
 	cfg.Notice.Template = dir + "/texts/own.tmpl"
 	reach := reachOf(cfg, dir+"/etc/link.yaml")
 	for _, want := range []string{dir + "/etc", dir + "/elsewhere", dir + "/current", dir + "/shared/b.yar", dir + "/single", dir + "/texts"} {
@@ -44,7 +45,7 @@ func TestReach(t *testing.T) {
 		t.Errorf("%q", reach.Read)
 	}
 	if !slices.Equal(reach.Write, []string{"/var/q", "/run/m"}) || reach.Spool != "/var/spool/m" ||
-		!slices.Equal(reach.Devices, []string{"/dev/net/tun"}) || !slices.Equal(reach.Sockets, []string{"/run/m/ctl", "/run/systemd/notify"}) || len(reach.Listen) > 0 {
+		!slices.Equal(reach.Devices, []string{"/dev/net/tun"}) || !slices.Equal(reach.Sockets, []string{"/run/m/ctl", "/run/clamav", "/run/systemd/notify"}) || len(reach.Listen) > 0 || !slices.Equal(reach.Connect, []uint16{3310}) {
 		t.Errorf("%+v", reach)
 	}
 	cfg.Spool.Dir = ""

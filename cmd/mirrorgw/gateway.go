@@ -48,6 +48,7 @@ type mirror struct {
 	reloading sync.Mutex        // held by Reload: one at a time
 
 	ready chan struct{} // closed when frames flow and mail is judged
+	moved chan struct{} // tells watchEngines that m.mail is another one
 
 	mu     sync.RWMutex
 	mail   *mailRooms // nil until the engines have passed their self-test; guarded by mu
@@ -57,7 +58,7 @@ type mirror struct {
 
 // newMirror builds the gateway and opens its device. What can fail without a trace comes first, the device last.
 func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
-	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{}), tap: capture.New(nil)}
+	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{}), moved: make(chan struct{}, 1), tap: capture.New(nil)}
 	device := deviceOf(cfg)
 	mac := device.MAC
 	addresses := withLinkLocal(cfg.Addresses, stack.LinkLocal(mac))
@@ -227,8 +228,9 @@ func (m *mirror) Run(ctx context.Context) (err error) {
 	forwarding.Go(func() { manageGarbage(examining) }) // the same
 	forwarding.Go(func() { m.history.Run(examining) }) // the same
 	forwarding.Go(func() { m.hunter.run(examining, m) })
-	forwarding.Go(func() { m.keepBook(examining) })    // the same
-	forwarding.Go(func() { m.watchIntake(examining) }) // the same
+	forwarding.Go(func() { m.keepBook(examining) })     // the same
+	forwarding.Go(func() { m.watchIntake(examining) })  // the same
+	forwarding.Go(func() { m.watchEngines(examining) }) // the same
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

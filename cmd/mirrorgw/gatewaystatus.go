@@ -12,6 +12,7 @@ import (
 
 	"mirrorgw/cmd/mirrorgw/control"
 	"mirrorgw/cmd/mirrorgw/doctor"
+	"mirrorgw/scanner/clamd"
 	"mirrorgw/scanner/yara"
 	"mirrorgw/stack"
 )
@@ -76,6 +77,7 @@ func (m *mirror) addMail(s *control.Status) {
 		s.Engines[0].Detail += fmt.Sprintf("; older rules of %d reloads until their sessions end", older)
 	}
 	s.Flowing = flowsOf(m.cfg.Intercept, rooms.relays)
+	rooms.others.addEngines(s)
 	s.Shadow = rooms.cfg.Shadow
 	judged := rooms.judge.Counters()
 	s.Events["messages"] = figures(judged)
@@ -153,6 +155,11 @@ func (m *mirror) health(s *control.Status) control.Health {
 	}
 	for _, r := range s.Routers {
 		if r.MAC == "" && !r.Standby && r.To == "" { // another stands in for it, or it serves one route
+			return control.Failing
+		}
+	}
+	for _, e := range s.Engines {
+		if e.State == string(clamd.Down) {
 			return control.Failing
 		}
 	}

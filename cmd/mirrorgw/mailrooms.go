@@ -26,6 +26,7 @@ import (
 type mailRooms struct {
 	cfg     *config.Config
 	engine  *yara.Engine
+	others  others
 	notice  *notice.Composer
 	judge   *scanner.Judge
 	scanner *scanner.Scanner
@@ -62,11 +63,15 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 	if err := scanner.SelfTest(ctx, engine); err != nil {
 		return nil, err
 	}
-	sc, err := newScanner(cfg, m.spoolOf(cfg), timedEngine{engine, &m.scanTimes}, m.log)
+	others, err := m.othersAfter(ctx, cfg, before)
 	if err != nil {
 		return nil, err
 	}
-	rooms := &mailRooms{cfg: cfg, engine: engine, scanner: sc}
+	sc, err := newScanner(cfg, m.spoolOf(cfg), timed(&m.scanTimes, append([]scanner.Engine{engine}, others.list()...)...), m.log)
+	if err != nil {
+		return nil, err
+	}
+	rooms := &mailRooms{cfg: cfg, engine: engine, others: others, scanner: sc}
 	newJudge, newComposer := scanner.NewJudge, notice.New
 	if before != nil {
 		newJudge, newComposer = before.judge.Successor, before.notice.Successor
@@ -150,6 +155,10 @@ func (m *mirror) moveIn(rooms *mailRooms) {
 		m.older++
 	}
 	m.mu.Unlock()
+	select {
+	case m.moved <- struct{}{}:
+	default: // told already
+	}
 	if rooms.cfg.Shadow {
 		m.log.Warn("shadow mode: mail is judged and logged, and delivered whatever is found")
 	}
@@ -234,10 +243,10 @@ func (m *mirror) spoolOf(cfg *config.Config) scanner.Spool {
 }
 
 // newScanner returns the scanner that `run` and `scan` share.
-func newScanner(cfg *config.Config, spool scanner.Spool, engine scanner.Engine, log *slog.Logger) (*scanner.Scanner, error) {
+func newScanner(cfg *config.Config, spool scanner.Spool, engines []scanner.Engine, log *slog.Logger) (*scanner.Scanner, error) {
 	l := cfg.Scan.Limits
 	return scanner.New(scanner.Config{
-		Engines: []scanner.Engine{engine},
+		Engines: engines,
 		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, recode.Opener{}, archive.Opener{}},
 		Limits:  scanner.Limits{Message: l.Message, Expanded: l.Expanded, Depth: l.Depth, Parts: l.Parts, Time: l.Time},
 		Spool:   spool,

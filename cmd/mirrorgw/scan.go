@@ -86,7 +86,18 @@ func (p *program) openScanner(ctx context.Context, cfg *config.Config) (_ engine
 	if err := scanner.SelfTest(ctx, e); err != nil {
 		return nil, nil, err
 	}
-	sc, err := newScanner(cfg, cfg.Spool, e, log)
+	others, err := newOthers(cfg, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	weak, err := others.check(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, w := range weak {
+		fmt.Fprintf(p.stderr, "warning: %s\n", plain(w))
+	}
+	sc, err := newScanner(cfg, cfg.Spool, append([]scanner.Engine{e}, others.list()...), log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 )
 
@@ -22,7 +23,7 @@ var ErrDown = errors.New("clamd: no daemon answers")
 
 // Config says which daemons an Engine asks.
 type Config struct {
-	Addresses []string // "unix:PATH" or "tcp:HOST:PORT", each a daemon of its own with the same databases; at least one
+	Addresses []string // "unix:PATH" or "tcp:ADDRESS:PORT", each a daemon of its own with the same databases; at least one
 	Parallel  int      // questions asked at once; 0: DefaultParallel
 	Message   int64    // octets of the largest part to be asked about; a daemon that takes less is weak. 0: not looked at
 	Log       *slog.Logger
@@ -43,16 +44,13 @@ func Split(s string) (network, address string, err error) {
 		}
 		return network, address, nil
 	case "tcp":
-		host, port, err := net.SplitHostPort(address)
-		if err == nil {
-			_, err = net.LookupPort("tcp", port)
-		}
-		if err != nil || host == "" || port == "0" || port == "" {
-			return "", "", errors.New("is not a host and a port: write one such as tcp:127.0.0.1:3310")
+		at, err := netip.ParseAddrPort(address) // no name: a confined process looks none up
+		if err != nil || at.Port() == 0 {
+			return "", "", errors.New("is not an IP address and a port: write one such as tcp:127.0.0.1:3310 or tcp:[::1]:3310")
 		}
 		return network, address, nil
 	default:
-		return "", "", errors.New("is neither unix:PATH nor tcp:HOST:PORT: write one such as unix:/run/clamav/clamd.ctl")
+		return "", "", errors.New("is neither unix:PATH nor tcp:ADDRESS:PORT: write one such as unix:/run/clamav/clamd.ctl")
 	}
 }
 

@@ -292,7 +292,7 @@ func TestAddresses(t *testing.T) {
 		"unix:/run/clamav/clamd.ctl": "unix /run/clamav/clamd.ctl",
 		"tcp:127.0.0.1:3310":         "tcp 127.0.0.1:3310",
 		"tcp:[::1]:3310":             "tcp [::1]:3310",
-		"tcp:scanner.lan:3310":       "tcp scanner.lan:3310",
+		"tcp:scanner.lan:3310":       "",
 		"unix:clamd.ctl":             "",
 		"/run/clamav/clamd.ctl":      "",
 		"tcp:127.0.0.1":              "",

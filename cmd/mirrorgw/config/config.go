@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mirrorgw/scanner"
+	"mirrorgw/scanner/clamd"
 	"mirrorgw/scanner/notice"
 )
 
@@ -125,6 +126,7 @@ const (
 // Scan configures the judging of mail.
 type Scan struct {
 	YARA   YARA
+	Clamd  Clamd
 	Limits Limits
 	Policy scanner.Policy
 	Cache  int // verdicts remembered; 0: none
@@ -188,6 +190,7 @@ func Default() *Config {
 		Watchdog:  Watchdog{Action: Refuse, After: 3 * time.Minute},
 		Spool:     scanner.Spool{Memory: scanner.DefaultSpoolMemory, Max: scanner.DefaultSpoolMax},
 		Scan: Scan{
+			Clamd:  Clamd{Parallel: clamd.DefaultParallel},
 			Limits: Limits{Message: 256 << 20, Expanded: 400 << 20, Depth: 16, Parts: 10000, Time: 120 * time.Second},
 			Policy: scanner.DefaultPolicy(),
 			Cache:  10_000,

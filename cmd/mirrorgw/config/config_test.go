@@ -65,6 +65,7 @@ spool: {dir: /var/spool/mirrorgw, memory: 64KiB, max: 1GiB}
 shadow: true
 scan:
   yara: {rules: [/etc/mirrorgw/rules, /opt/more.yar]}
+  clamd: {address: ["unix:/run/c", "tcp:192.0.2.1:3310"], parallel: 3}
   limits: {message: 1MiB, expanded: 2MiB, depth: 3, parts: 4, time: 1d}
   policy: {infected: tag, encrypted: replace, oversize: retry, partial: deliver, malformed: replace, budget: retry, error: tag}
   cache: 17
@@ -110,6 +111,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Shadow:   true,
 		Scan: Scan{
 			YARA:   YARA{Rules: []string{"/etc/mirrorgw/rules", "/opt/more.yar"}},
+			Clamd:  Clamd{Address: []string{"unix:/run/c", "tcp:192.0.2.1:3310"}, Parallel: 3},
 			Limits: Limits{Message: 1 << 20, Expanded: 2 << 20, Depth: 3, Parts: 4, Time: 24 * time.Hour},
 			Policy: scanner.Policy{
 				scanner.CauseInfected: scanner.Tag, scanner.CauseEncrypted: scanner.Replace, scanner.CauseOversize: scanner.Retry, scanner.CausePartial: scanner.Deliver,
@@ -269,7 +271,10 @@ func TestErrors(t *testing.T) {
 
 		// Promised, not landed.
 		{"shadow of another kind", "shadow: maybe", "f:3:9: shadow: maybe is not one of true, false"},
-		{"clamd", "scan:\n  clamd: {address: 'tcp:127.0.0.1:3310'}", "f:4:3: scan.clamd is not in this version"},
+		{"clamd path", "scan: {clamd: {address: /run/clamd.ctl}}", "f:3:25: scan.clamd.address: /run/clamd.ctl is neither unix:PATH nor tcp:ADDRESS:PORT: write one such as unix:/run/clamav/clamd.ctl"},
+		{"clamd name", "scan: {clamd: {address: ['tcp:[::1]:3310', 'tcp:clamd:3310']}}", "f:3:44: scan.clamd.address[1]: tcp:clamd:3310 is not an IP address and a port: write one such as tcp:127.0.0.1:3310 or tcp:[::1]:3310"},
+		{"clamd socket", "scan: {clamd: {address: unix:clamd.ctl}}", "f:3:25: scan.clamd.address: unix:clamd.ctl is not the absolute path of a socket: write one such as unix:/run/clamav/clamd.ctl"},
+		{"clamd threads", "scan: {clamd: {parallel: 0}}", "f:3:26: scan.clamd.parallel: 0 is not a whole number from 1 to 1000"},
 		{"a policy that cannot be kept", "spool: {max: 200MiB}\nscan: {policy: {oversize: replace}}", "f:4:27: scan.policy.oversize: replace keeps the whole mail, and one above scan.limits.message (256MiB) never fits spool.max (200MiB): raise spool.max, or write deliver, tag or retry"},
 		{"policy word", "scan: {policy: {error: drop}}", "f:3:24: scan.policy.error: drop is not one of deliver, tag, replace, retry"},
 		{"policy cause", "scan: {policy: {infectd: tag}}", "f:3:17: unknown key scan.policy.infectd; did you mean infected?"},

@@ -67,6 +67,9 @@ func Write(w io.Writer, c *Config) error {
 		line("  yara:")
 		line("    rules: %s", flow(c.Scan.YARA.Rules, quote))
 	}
+	line("  clamd:")
+	line("    address: %s%s", flow(c.Scan.Clamd.Address, quote), ifEmpty(c.Scan.Clamd.Address, "  # not used"))
+	line("    parallel: %d  # parts it is asked about at once; fewer than its MaxThreads", c.Scan.Clamd.Parallel)
 	line("  limits:")
 	line("    message: %s", formatSize(c.Scan.Limits.Message))
 	line("    expanded: %s", formatSize(c.Scan.Limits.Expanded))

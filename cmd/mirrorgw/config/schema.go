@@ -201,7 +201,7 @@ func (v value) scan(s *Scan) {
 		"yara": func(v value) {
 			v.fields(map[string]func(value){"rules": func(v value) { v.rules(&s.YARA.Rules) }})
 		},
-		"clamd": refused,
+		"clamd": func(v value) { v.clamd(&s.Clamd) },
 		"limits": func(v value) {
 			v.fields(map[string]func(value){
 				"message":  func(v value) { v.size(&s.Limits.Message) },

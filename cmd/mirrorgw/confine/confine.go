@@ -11,8 +11,9 @@ type Config struct {
 	Write   []string // folders, to be read and changed
 	Spool   string   // folder for new files of our own, which may not be listed; empty: none
 	Devices []string // device files, to be opened, written and asked with ioctl(2)
-	Sockets []string // unix sockets of other programs, to be connected to; with a first @ in the abstract namespace
+	Sockets []string // unix sockets of other programs, or folders of them, to be connected to; with a first @ in the abstract namespace
 	Listen  []uint16 // TCP ports, to be listened on after Apply
+	Connect []uint16 // TCP ports, to be connected to, of any host
 }
 
 // Report is what Apply achieved.
@@ -64,6 +65,6 @@ func apply(c Config) (r Report, err error) {
 	if r.Landlock, r.Missing, err = restrictReach(c); err != nil {
 		return r, err
 	}
-	r.Sockets, err = filterSockets(len(c.Listen) > 0)
+	r.Sockets, err = filterSockets(len(c.Listen)+len(c.Connect) > 0)
 	return r, err
 }

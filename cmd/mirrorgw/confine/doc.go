@@ -16,8 +16,8 @@
 //   - 2026: best effort. A kernel without Landlock (before 5.13, or switched off) still runs the gateway, and the Report says
 //     what is missing; so does one whose Landlock knows fewer rights. What cannot be had on a kernel that could is an error.
 //   - 2026: a socket filter beside Landlock. Landlock's TCP rules know nothing of Multipath TCP, which is what Go's net.Listen
-//     makes, nothing of UDP before ABI 10, and nothing at all of networks before ABI 4. With TCP ports to listen on, plain TCP
-//     sockets stay possible and Landlock bounds them.
+//     makes, nothing of UDP before ABI 10, and nothing at all of networks before ABI 4. With TCP ports to listen on or connect to, plain
+//     TCP sockets stay possible and Landlock bounds them.
 //   - 2026: root stays root, with file access, the right to mend its device, and no other capability. Becoming another user
 //     would make files change owners between a run as root and the next one; who wants less runs as a service user.
 //   - 2026: signals are not scoped. Kernels before 6.15 count the threads of one process as strangers to each other, and the Go

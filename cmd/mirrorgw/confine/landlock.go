@@ -73,6 +73,9 @@ func rulesOf(c Config) (rules []landlock.Rule, err error) {
 	for _, port := range c.Listen {
 		rules = append(rules, landlock.BindTCP(port))
 	}
+	for _, port := range c.Connect {
+		rules = append(rules, landlock.ConnectTCP(port))
+	}
 	return rules, nil
 }
 

@@ -69,7 +69,7 @@ type Messages struct {
 // Engine is one scan engine.
 type Engine struct {
 	Name   string `json:"name"`
-	State  string `json:"state"` // ok, starting or failing
+	State  string `json:"state"` // ok, starting, weak (it sees less than it should) or down
 	Detail string `json:"detail"`
 }
 
