@@ -110,7 +110,7 @@ func (e *Engine) Check(ctx context.Context) Health {
 	case h.State == OK:
 		e.log.Info("clamd is well", "detail", h.Detail)
 	default:
-		e.log.Warn("clamd is "+string(h.State), "detail", h.Detail)
+		e.log.Warn("clamd is not well", "state", h.State, "detail", h.Detail)
 	}
 	return h
 }

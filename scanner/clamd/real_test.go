@@ -35,15 +35,9 @@ func startClamd(t *testing.T, conf string) *realClamd {
 	if _, err := exec.LookPath("clamd"); err != nil {
 		t.Skip("clamd is not installed (package clamav-daemon)")
 	}
-	dir, err := os.MkdirTemp("", "clamd") // the test's own folder has too long a name for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
 	c := &realClamd{t: t, dir: dir}
-	t.Cleanup(func() {
-		c.kill()
-		os.RemoveAll(dir)
-	})
+	t.Cleanup(func() { c.kill() })
 	if err := os.Mkdir(filepath.Join(dir, "db"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -362,6 +362,21 @@ func TestPortsAndSockets(t *testing.T) {
 	compare(t, outcomes, want)
 }
 
+// TestPortToConnectTo: a port to connect to is no port to listen on.
+func TestPortToConnectTo(t *testing.T) {
+	p := build(t)
+	p.Config.Connect = []uint16{22}
+	want := reach()
+	maps.Copy(want, map[string]string{"tcp socket": "ok", "tcp 6 socket": "ok"})
+	outcomes, _ := lock(t, p, nil)
+	if got := outcomes["connect to 22"]; got != "ok" && got != "ECONNREFUSED" {
+		t.Errorf("connect: %s", got)
+	}
+	delete(outcomes, "connect to 22")
+	delete(want, "connect to 22")
+	compare(t, outcomes, want)
+}
+
 // TestWithoutPrivilege confines a process of a user that has nothing to give up.
 func TestWithoutPrivilege(t *testing.T) {
 	if os.Getuid() != 0 {
