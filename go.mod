@@ -4,6 +4,7 @@ go 1.26.3
 
 require (
 	github.com/emersion/go-message v0.18.2
+	github.com/gabriel-vasile/mimetype v1.4.16
 	github.com/google/gopacket v1.1.19
 	github.com/hillu/go-yara/v4 v4.3.4
 	github.com/klauspost/compress v1.20.3

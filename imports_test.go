@@ -75,6 +75,7 @@ var rooms = []room{
 			{path: "mirrorgw/scanner", why: "causes, actions and the spool are configured in its own types"},
 			{path: "mirrorgw/scanner/notice", why: "it knows the languages there are"},
 			{path: "mirrorgw/scanner/clamd", why: "it knows what an address looks like"},
+			{path: "mirrorgw/scanner/names", why: "it knows what a rule looks like"},
 		},
 	},
 	{
@@ -215,6 +216,14 @@ var rooms = []room{
 			{path: "mirrorgw/scanner/yara", why: "tests from outside see the public names only"},
 			{path: goleak, why: "what ends has ended"},
 		},
+	},
+	{
+		dir: "scanner/names",
+		uses: []permit{
+			{path: "mirrorgw/scanner", why: "it is an engine"},
+			{path: "github.com/gabriel-vasile/mimetype", why: "types by content"},
+		},
+		tests: []permit{{path: "mirrorgw/scanner/names", why: "tests from outside see the public names only"}},
 	},
 	{
 		dir:   "scanner/clamd",

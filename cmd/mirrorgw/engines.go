@@ -12,15 +12,22 @@ import (
 	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/scanner"
 	"mirrorgw/scanner/clamd"
+	"mirrorgw/scanner/names"
 )
 
 // others are the engines beside YARA. They hold nothing that must be given back.
 type others struct {
 	clamd *clamd.Engine // nil: not configured
+	names *names.Engine // the same
 }
 
-// newOthers returns the engines that cfg names beside YARA, unchecked. Errors: what is wrong with an address.
+// newOthers returns the engines that cfg names beside YARA, unchecked. Errors: what is wrong with an address or a rule.
 func newOthers(cfg *config.Config, log *slog.Logger) (o others, err error) {
+	if rules := names.Config(cfg.Scan.Names); !rules.Empty() {
+		if o.names, err = names.New(rules); err != nil {
+			return o, err
+		}
+	}
 	if c := cfg.Scan.Clamd; len(c.Address) > 0 {
 		if o.clamd, err = clamd.New(clamd.Config{Addresses: c.Address, Parallel: c.Parallel, Message: cfg.Scan.Limits.Message, Log: log}); err != nil {
 			return o, err
@@ -34,6 +41,9 @@ func (o others) list() []scanner.Engine {
 	var list []scanner.Engine
 	if o.clamd != nil {
 		list = append(list, o.clamd)
+	}
+	if o.names != nil {
+		list = append(list, o.names)
 	}
 	return list
 }
@@ -71,6 +81,9 @@ func (o others) addEngines(s *control.Status) {
 		h := o.clamd.Health()
 		s.Engines = append(s.Engines, control.Engine{Name: clamd.Name, State: string(h.State), Detail: h.Detail})
 		s.Events[clamd.Name] = figures(o.clamd.Counters())
+	}
+	if o.names != nil {
+		s.Engines = append(s.Engines, control.Engine{Name: names.Name, State: string(clamd.OK), Detail: fmt.Sprintf("%d rules", o.names.Rules())})
 	}
 }
 

@@ -127,6 +127,7 @@ const (
 type Scan struct {
 	YARA   YARA
 	Clamd  Clamd
+	Names  Names
 	Limits Limits
 	Policy scanner.Policy
 	Cache  int // verdicts remembered; 0: none

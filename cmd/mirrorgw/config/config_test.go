@@ -66,6 +66,7 @@ shadow: true
 scan:
   yara: {rules: [/etc/mirrorgw/rules, /opt/more.yar]}
   clamd: {address: ["unix:/run/c", "tcp:192.0.2.1:3310"], parallel: 3}
+  names: {block: ["*.exe"], double_extensions: true, types: [application/x-dosexec]}
   limits: {message: 1MiB, expanded: 2MiB, depth: 3, parts: 4, time: 1d}
   policy: {infected: tag, encrypted: replace, oversize: retry, partial: deliver, malformed: replace, budget: retry, error: tag}
   cache: 17
@@ -112,6 +113,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Scan: Scan{
 			YARA:   YARA{Rules: []string{"/etc/mirrorgw/rules", "/opt/more.yar"}},
 			Clamd:  Clamd{Address: []string{"unix:/run/c", "tcp:192.0.2.1:3310"}, Parallel: 3},
+			Names:  Names{Block: []string{"*.exe"}, DoubleExtensions: true, Types: []string{"application/x-dosexec"}},
 			Limits: Limits{Message: 1 << 20, Expanded: 2 << 20, Depth: 3, Parts: 4, Time: 24 * time.Hour},
 			Policy: scanner.Policy{
 				scanner.CauseInfected: scanner.Tag, scanner.CauseEncrypted: scanner.Replace, scanner.CauseOversize: scanner.Retry, scanner.CausePartial: scanner.Deliver,
@@ -271,6 +273,8 @@ func TestErrors(t *testing.T) {
 
 		// Promised, not landed.
 		{"shadow of another kind", "shadow: maybe", "f:3:9: shadow: maybe is not one of true, false"},
+		{"names", "scan: {names: {block: [a, '']}}", `f:3:27: scan.names.block[1]: "" is not a pattern for the names of files: write one such as *.exe or invoice*.zip`},
+		{"names types", "scan: {names: {types: [exe]}}", "f:3:24: scan.names.types[0]: exe is a media type that cannot be told by content"},
 		{"clamd path", "scan: {clamd: {address: /run/clamd.ctl}}", "f:3:25: scan.clamd.address: /run/clamd.ctl is neither unix:PATH nor tcp:ADDRESS:PORT: write one such as unix:/run/clamav/clamd.ctl"},
 		{"clamd name", "scan: {clamd: {address: ['tcp:[::1]:3310', 'tcp:clamd:3310']}}", "f:3:44: scan.clamd.address[1]: tcp:clamd:3310 is not an IP address and a port: write one such as tcp:127.0.0.1:3310 or tcp:[::1]:3310"},
 		{"clamd socket", "scan: {clamd: {address: unix:clamd.ctl}}", "f:3:25: scan.clamd.address: unix:clamd.ctl is not the absolute path of a socket: write one such as unix:/run/clamav/clamd.ctl"},

@@ -202,6 +202,7 @@ func (v value) scan(s *Scan) {
 			v.fields(map[string]func(value){"rules": func(v value) { v.rules(&s.YARA.Rules) }})
 		},
 		"clamd": func(v value) { v.clamd(&s.Clamd) },
+		"names": func(v value) { v.namesRules(&s.Names) },
 		"limits": func(v value) {
 			v.fields(map[string]func(value){
 				"message":  func(v value) { v.size(&s.Limits.Message) },
