@@ -8,9 +8,6 @@ import (
 	"mirrorgw/scanner"
 )
 
-// refused reads a key whose feature has not landed. The error stands at the key itself.
-func refused(v value) { value{r: v.r, node: v.word}.refuse(v.key) }
-
 // config reads the whole file over the defaults in c.
 func (r *reader) config(top value, c *Config) {
 	top.fields(map[string]func(value){
