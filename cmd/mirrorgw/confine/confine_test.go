@@ -369,7 +369,7 @@ func TestPortToConnectTo(t *testing.T) {
 	want := reach()
 	maps.Copy(want, map[string]string{"tcp socket": "ok", "tcp 6 socket": "ok"})
 	outcomes, _ := lock(t, p, nil)
-	if got := outcomes["connect to 22"]; got != "ok" && got != "ECONNREFUSED" {
+	if got := outcomes["connect to 22"]; got != "ok" && got != "other: connection refused" {
 		t.Errorf("connect: %s", got)
 	}
 	delete(outcomes, "connect to 22")
