@@ -298,19 +298,22 @@ func TestMoreReadings(t *testing.T) {
 		{"junk ends base64", "--b\n" + b64Field + "\n" + b64(payload[:57]) + "\n* and a footer *\n--b--"},
 		{"base64 in one line", "--b\n" + b64Field + "\n" + b64(strings.Repeat("\x00", 99_999)+payload) + "\n--b--"},
 
+		{"soft breaks", "--b\n" + qpField + "\n" + strings.ReplaceAll(quoted, "a", "=\na") + "\n--b--"},
+		{"a line in the part that begins the boundary", multipart(`multipart/mixed; boundary="x;y"`, "--x;y\nContent-Transfer-Encoding: 7bit\n"+qpField+"\n--x=\n"+quoted+"\n--x;y--")},
+
 		// Files in the midst of text.
 		{"uuencode whose line looks like a boundary", multipart("multipart/mixed; boundary=b", "--b\n\nbegin 644 a\n"+strings.Replace(uuencode(payload), "\n", "\n", 1)+"end\n--b--")},
 		{"uuencode behind blanks", "Subject: x\n\n  begin 644 a\n" + uuencode(payload) + "end\n"},
 		{"uuencode in the epilogue", multipart("multipart/mixed; boundary=b", "--b\n\ntext\n--b--\nbegin 644 a\n"+uuencode(payload)+"end\n")},
 	} {
-		for _, ends := range []string{"\n", "\r\n", "\r"} {
+		for _, ends := range []string{"\n", "\r\n", "\r", "\n\r"} {
 			if strings.Contains(test.mail, "\r") && ends != "\n" {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s %q", test.name, ends), func(t *testing.T) {
 				out := open(t, strings.ReplaceAll(test.mail, "\n", ends))
 				if !slices.ContainsFunc(out.contents, func(c string) bool {
-					c = strings.TrimLeft(c, "A\x00-x")
+					c = strings.TrimLeft(c, "A\x00-x\n\r")
 					return c == payload || c == payload[:57]
 				}) {
 					t.Errorf("among %q", out.contents)

@@ -1,7 +1,6 @@
 package carve
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -29,72 +28,95 @@ func (l *line) isBlank() bool {
 
 // lineReader splits a content at LF, CR and CRLF.
 type lineReader struct {
-	r    *bufio.Reader
-	at   int64
-	lf   int64  // where the next LF is, unless that is before at
-	noLF int64  // between at and here there is none
-	text []byte // of a line that had to be gathered
+	r      io.Reader
+	buffer []byte
+	ahead  []byte // of buffer: what has been read and not passed
+	err    error  // what ended the reading
+	at     int64  // of the first octet ahead
+	lf     int64  // where the next LF is, unless that is before at
+	noLF   int64  // between at and here there is none
+	text   []byte // of a line that is longer than buffer
 }
 
 func newLineReader(content *io.SectionReader) *lineReader {
-	return &lineReader{r: bufio.NewReaderSize(content, int(min(content.Size(), 32<<10))), lf: -1}
+	return &lineReader{r: content, buffer: make([]byte, min(content.Size()+1, 32<<10)), lf: -1}
 }
 
 // next reads the next line into l. Errors: io.EOF at the end of the content, else those of the content.
 func (r *lineReader) next(l *line) error {
 	*l = line{at: r.at}
-	r.text = r.text[:0]
 	for {
-		_, err := r.r.Peek(1)
-		ahead, _ := r.r.Peek(r.r.Buffered())
-		if err != nil {
-			if errors.Is(err, io.EOF) && l.length > 0 {
-				break
+		n, ended := r.span()
+		full := len(r.ahead) == len(r.buffer)
+		switch {
+		case ended:
+			r.take(l, n)
+			return nil
+		case r.err != nil:
+			if n == 0 && l.length == 0 || !errors.Is(r.err, io.EOF) {
+				return r.err
 			}
-			return err
+			r.take(l, n)
+			return nil
+		case full && n > 0:
+			r.gather(l, n)
+			r.pass(n)
 		}
-		n := r.span(ahead)
-		if l.length == 0 && n+1 < len(ahead) { // the usual case: nothing needs to be copied
-			l.text, l.length = ahead[:n:n], n
-			n++
-			if l.cr = ahead[n-1] == '\r' && ahead[n] != '\n'; !l.cr && ahead[n-1] == '\r' {
-				n++
-			}
-			r.at += int64(n)
-			l.next = r.at
-			_, err := r.r.Discard(n)
-			return err
-		}
-		kept := min(n, maxLine-len(r.text))
-		r.text = append(r.text, ahead[:kept]...)
-		if kept < n {
-			l.cut = true
-			l.pads = l.pads || bytes.IndexByte(ahead[kept:n], '=') >= 0
-		}
-		l.length += n
-		ended := n < len(ahead)
-		if _, err := r.r.Discard(n); err != nil {
-			return err
-		}
-		r.at += int64(n)
-		if ended {
-			if err := r.endLine(l); err != nil {
-				return err
-			}
-			break
-		}
+		r.fill()
 	}
-	l.text, l.next = r.text, r.at
-	return nil
 }
 
-// span returns how many octets of ahead come before the first line end in it.
-func (r *lineReader) span(ahead []byte) int {
-	n := len(ahead)
+// take ends l with the n octets ahead and the line end behind them.
+func (r *lineReader) take(l *line, n int) {
+	if l.length > 0 {
+		r.gather(l, n)
+		l.text = r.text
+	} else {
+		l.text, l.length = r.ahead[:n:n], n
+	}
+	switch rest := r.ahead[n:]; {
+	case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
+		n += 2
+	case len(rest) > 0:
+		l.cr = rest[0] == '\r'
+		n++
+	}
+	r.pass(n)
+	l.next = r.at
+}
+
+// gather adds the n octets ahead to a line that does not fit into the buffer.
+func (r *lineReader) gather(l *line, n int) {
+	if l.length == 0 {
+		r.text = r.text[:0]
+	}
+	kept := min(n, maxLine-len(r.text))
+	r.text = append(r.text, r.ahead[:kept]...)
+	l.length += n
+	l.cut = true
+	l.pads = l.pads || bytes.IndexByte(r.ahead[kept:n], '=') >= 0
+}
+
+func (r *lineReader) pass(n int) {
+	r.ahead = r.ahead[n:]
+	r.at += int64(n)
+}
+
+// fill reads more.
+func (r *lineReader) fill() {
+	n := copy(r.buffer, r.ahead)
+	more, err := r.r.Read(r.buffer[n:])
+	r.ahead, r.err = r.buffer[:n+more], err
+}
+
+// span returns how many octets come before the first line end ahead. ended is false where there is none, or where it is a CR behind
+// which something may come that belongs to it.
+func (r *lineReader) span() (n int, ended bool) {
+	n = len(r.ahead)
 	if r.lf < r.at && r.noLF < r.at+int64(n) {
 		from := int(max(r.noLF-r.at, 0))
 		r.noLF = r.at + int64(n)
-		if i := bytes.IndexByte(ahead[from:], '\n'); i >= 0 {
+		if i := bytes.IndexByte(r.ahead[from:], '\n'); i >= 0 {
 			r.lf = r.at + int64(from+i)
 			r.noLF = r.lf
 		}
@@ -102,22 +124,8 @@ func (r *lineReader) span(ahead []byte) int {
 	if r.lf >= r.at {
 		n = int(r.lf - r.at)
 	}
-	if i := bytes.IndexByte(ahead[:n], '\r'); i >= 0 {
-		return i
+	if i := bytes.IndexByte(r.ahead[:n], '\r'); i >= 0 {
+		return i, i+1 < len(r.ahead) || r.err != nil
 	}
-	return n
-}
-
-// endLine passes over the line end that is ahead.
-func (r *lineReader) endLine(l *line) error {
-	n := 1
-	switch ahead, _ := r.r.Peek(2); { // an error shows when the next line is read
-	case string(ahead) == "\r\n":
-		n = 2
-	case ahead[0] == '\r':
-		l.cr = true
-	}
-	r.at += int64(n)
-	_, err := r.r.Discard(n)
-	return err
+	return n, n < len(r.ahead)
 }

@@ -95,6 +95,7 @@ func find(content *io.SectionReader, whole bool) (*search, error) {
 	lines := newLineReader(content)
 	var l line
 	before := 0 // octets of the end of the line before
+	lf := false // which was LF
 	for {
 		err := lines.next(&l)
 		if errors.Is(err, io.EOF) {
@@ -105,7 +106,12 @@ func find(content *io.SectionReader, whole bool) (*search, error) {
 			return nil, err
 		}
 		s.line(&l, before)
-		before = int(l.next-l.at) - l.length
+		if l.cr && l.length == 0 && lf { // LF CR is a line end, too
+			before = 2
+		} else {
+			before = int(l.next-l.at) - l.length
+		}
+		lf = before == 1 && !l.cr
 	}
 	slices.SortStableFunc(s.starts, func(a, b start) int { return rank(a) - rank(b) })
 	return s, nil
