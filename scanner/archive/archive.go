@@ -26,12 +26,11 @@ func (Opener) Name() string { return "archive" }
 
 // Open implements scanner.Opener. It starts nothing.
 func (Opener) Open(ctx context.Context, part *scanner.Part, out scanner.Contents) error {
-	content := part.Reader()
-	found, err := look(content)
+	found, err := look(part)
 	if err != nil {
 		return err
 	}
-	o := &opening{ctx: ctx, content: content, size: part.Size(), found: found, out: out}
+	o := &opening{ctx: ctx, content: part.Reader(), size: part.Size(), found: found, out: out}
 	for _, s := range found.sightings {
 		if err := o.try(s); err != nil {
 			return err

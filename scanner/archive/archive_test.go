@@ -13,6 +13,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -177,7 +178,7 @@ func TestCutFilesAreMalformed(t *testing.T) {
 }
 
 func TestDictionariesAreBounded(t *testing.T) {
-	head := append([]byte{0x5d, 0, 0, 0, 0x80}, bytes.Repeat([]byte{0xff}, 8)...) // 2 GiB
+	head := append([]byte{0x5d, 0, 0, 0, 8}, bytes.Repeat([]byte{0xff}, 8)...) // 128 MiB
 	causes(t, append(head, make([]byte, 100)...), scanner.CauseBudget, "dictionary")
 	causes(t, pipe(t, payload, "xz", "-c", "--lzma2=dict=128MiB"), scanner.CauseBudget, "dictionary")
 	causes(t, pipe(t, strings.Repeat(payload, 1000), "zstd", "-c", "--ultra", "-22", "--long=31"), scanner.CauseBudget, "dictionary")
@@ -245,6 +246,19 @@ func TestZipDisagreements(t *testing.T) {
 		v, _ := scan(t, scanner.Limits{}, content)
 		if v.Class != scanner.Infected {
 			t.Errorf("verdict %+v", v)
+		}
+	})
+	t.Run("a member between others that no directory names", func(t *testing.T) {
+		three := zipOf(t, zip.Deflate, "a", "an innocent text", "b", payload, "c", "another one")
+		entry := bytes.Index(three, []byte("PK\x01\x02\x14\x00\x14\x00\x08\x00\x08"))
+		next := entry + 46 + 1
+		content := append(slices.Clone(three[:next]), three[next+46+1:]...)
+		if bytes.Count(content, []byte("PK\x01\x02")) != 2 {
+			t.Fatal("not the archive that was meant")
+		}
+		v, engine := scan(t, scanner.Limits{}, content)
+		if v.Class != scanner.Infected || len(v.Also) > 0 {
+			t.Errorf("verdict %+v; parts %q", v, engine.parts)
 		}
 	})
 	t.Run("two directories", func(t *testing.T) {
@@ -327,10 +341,66 @@ func TestBombs(t *testing.T) {
 		"overlapping":    rawZip(flated(t, 1<<20), 1<<20, 1000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
-			causes(t, content, scanner.CauseBudget, "")
-			t.Logf("%d octets: %v", len(content), time.Since(start))
+			v, engine := scan(t, scanner.Limits{}, content)
+			if v.Cause != scanner.CauseBudget || v.Took > time.Second {
+				t.Errorf("verdict %+v", v)
+			}
+			if honest := name == "1:1000" || name == "overlapping"; honest && len(engine.parts) != 2 {
+				t.Errorf("an archive that states what it holds was unpacked: %q", engine.parts)
+			}
+			t.Logf("%d octets: %v", len(content), v.Took)
 		})
+	}
+}
+
+// TestBombsThatLie: what does not state its length, or a wrong one, ends at the limit, and gives back what it took.
+func TestBombsThatLie(t *testing.T) {
+	zeros := flated(t, 500<<20)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for name, content := range map[string][]byte{
+		"zip":  rawZip(zeros, 100, 1),
+		"gzip": append([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x00"), zeros...),
+	} {
+		if v, _ := scan(t, scanner.Limits{Expanded: 64 << 20}, content); v.Cause != scanner.CauseBudget {
+			t.Errorf("%s: verdict %+v", name, v)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+		t.Errorf("%d octets are still held", grown)
+	}
+}
+
+// TestFilesOnDisk: contents that are not in memory are looked into alike, wherever a chunk ends.
+func TestFilesOnDisk(t *testing.T) {
+	content := zipOf(t, zip.Deflate, "a.exe", payload)
+	for _, n := range []int{300 << 10, 5*(64<<10-8) - 1, 5*(64<<10) - 3, 5 * (64<<10 - 8), 5*(64<<10-8) + 7} {
+		for _, content := range [][]byte{content, rar5("a.exe", payload, false, false)} {
+			v, engine := scan(t, scanner.Limits{}, append(bytes.Repeat([]byte("P"), n), content...))
+			if v.Class != scanner.Infected || len(v.Also) > 0 || len(engine.parts) != 3 {
+				t.Errorf("behind %d octets: verdict %+v; parts %q", n, v, engine.parts)
+			}
+		}
+	}
+}
+
+// BenchmarkOpen shows what it costs that a content is nothing of what is opened here.
+func BenchmarkOpen(b *testing.B) {
+	content := scanner.Spool{Memory: 1 << 20}.NewBuffer()
+	defer content.Close()
+	if _, err := io.WriteString(content, strings.Repeat(base64.StdEncoding.EncodeToString([]byte(payload)), 9000)[:1<<20]); err != nil {
+		b.Fatal(err)
+	}
+	part := scanner.NewPart("1", "", "", content)
+	b.SetBytes(content.Size())
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := (archive.Opener{}).Open(b.Context(), part, nil); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

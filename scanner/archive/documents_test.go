@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/zlib"
 	"encoding/ascii85"
 	"encoding/binary"
@@ -25,6 +26,49 @@ func TestCabinets(t *testing.T) {
 	finds(t, archived(t, map[string]string{"b.exe": payload}, "x.cab", "gcab", "-c", "-n"), "1/1")
 	finds(t, append([]byte("MZ and something"), archived(t, map[string]string{"b.exe": payload}, "x.cab", "gcab", "-c", "-z")...), "1/1")
 	causes(t, content[:len(content)/2], scanner.CauseMalformed, "")
+}
+
+// TestCabinetHistory: what a block repeats may stand in the one before.
+func TestCabinetHistory(t *testing.T) {
+	le := binary.LittleEndian
+	const block = 32 << 10
+	first := strings.Repeat("0123456789abcdef", block/16-10)
+	first += program()[:block-len(first)]
+	var data []byte
+	for i, content := range []string{first, payload + first[block-160:]} {
+		packed := bytes.NewBufferString("CK")
+		w, err := flate.NewWriterDict(packed, 9, []byte(first[:i*block]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Write([]byte(content))
+		w.Close()
+		data = le.AppendUint32(data, 0)
+		data = le.AppendUint16(data, uint16(packed.Len()))
+		data = le.AppendUint16(data, uint16(len(content)))
+		data = append(data, packed.Bytes()...)
+	}
+	var files []byte
+	for _, f := range []struct {
+		name     string
+		size, at int
+	}{{"z", len(payload), block}, {"a", block, 0}, {"end", 160, block + len(payload)}} {
+		files = le.AppendUint32(files, uint32(f.size))
+		files = le.AppendUint32(files, uint32(f.at))
+		files = append(append(append(files, make([]byte, 8)...), f.name...), 0)
+	}
+	head := make([]byte, 36+8)
+	copy(head, "MSCF")
+	total := len(head) + len(files) + len(data)
+	le.PutUint32(head[8:], uint32(total))
+	le.PutUint32(head[16:], uint32(len(head)))
+	head[24], head[25], head[26], head[28] = 3, 1, 1, 3
+	le.PutUint32(head[36:], uint32(len(head)+len(files)))
+	head[40], head[42] = 2, 1
+	v, engine := scan(t, scanner.Limits{}, append(append(head, files...), data...))
+	if v.Class != scanner.Infected || len(v.Also) > 0 || !slices.Contains(engine.contents, first) || !slices.Contains(engine.contents, first[block-160:]) {
+		t.Errorf("verdict %+v; parts %q", v, engine.parts)
+	}
 }
 
 // compoundFile returns one with the streams given, each of less than 512 octets kept among the small ones.

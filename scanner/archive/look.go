@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"mirrorgw/scanner"
 )
 
 // format is one kind of container.
@@ -67,17 +69,26 @@ type found struct {
 	full      bool    // there were more of these than maxMarks
 }
 
-// chunk is how much of a content is looked at at once.
-const chunk = 256 << 10
+// Passing over a content that is not in memory.
+const (
+	chunk   = 64 << 10 // octets at once
+	overlap = 8        // octets that are seen twice, so that no magic is cut
+)
 
-// look passes over content. Errors: those of reading it.
-func look(content *io.SectionReader) (*found, error) {
+// look passes over a content. Errors: those of reading it.
+func look(part *scanner.Part) (*found, error) {
 	f := &found{}
-	head := make([]byte, min(content.Size(), 2<<10))
-	if _, err := content.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading the part: %w", err)
+	all := formats()
+	content := part.Reader()
+	memory, file := part.Region()
+	head := memory
+	if file != nil {
+		head = make([]byte, min(content.Size(), 2<<10))
+		if _, err := content.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("reading the part: %w", err)
+		}
 	}
-	for _, known := range formats() {
+	for _, known := range all {
 		if known.first == anywhere {
 			continue
 		}
@@ -88,33 +99,41 @@ func look(content *io.SectionReader) (*found, error) {
 			}
 		}
 	}
-	return f, f.search(content)
-}
-
-// search looks for what may stand anywhere. Errors: those of content.
-func (f *found) search(content *io.SectionReader) error {
-	const overlap = 8
-	buffer := make([]byte, min(content.Size(), chunk))
-	for at := int64(0); at < content.Size(); at += chunk - overlap {
-		n, err := content.ReadAt(buffer, at)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("reading the part: %w", err)
-		}
-		last := at+int64(n) == content.Size()
-		f.zip(buffer[:n], at, last)
-		for _, known := range formats() {
-			if known.first == anywhere {
-				f.others(known, buffer[:n], at, last)
-			}
-		}
-		if last {
-			break
-		}
+	if file == nil {
+		f.search(all, memory, 0, true)
+	} else if err := f.searchFile(all, content); err != nil {
+		return nil, err
 	}
 	if len(f.locals)+len(f.centrals) > 0 {
 		f.sightings = append(f.sightings, sighting{format{name: "zip", open: openZip}, 0})
 	}
-	return nil
+	return f, nil
+}
+
+// searchFile is search for a content that is not in memory. Errors: those of reading it.
+func (f *found) searchFile(all []format, content *io.SectionReader) error {
+	buffer := make([]byte, chunk)
+	for at := int64(0); ; at += chunk - overlap {
+		n, err := content.ReadAt(buffer, at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("reading the part: %w", err)
+		}
+		last := at+int64(n) >= content.Size()
+		f.search(all, buffer[:n], at, last)
+		if last {
+			return nil
+		}
+	}
+}
+
+// search looks in b, which stands at offset at, for what may stand anywhere.
+func (f *found) search(all []format, b []byte, at int64, last bool) {
+	f.zip(b, at, last)
+	for _, known := range all {
+		if known.first == anywhere {
+			f.others(known, b, at, last)
+		}
+	}
 }
 
 // zip notes the records of zip archives in b, which stands at offset at.
@@ -125,7 +144,7 @@ func (f *found) zip(b []byte, at int64, last bool) {
 			return
 		}
 		i += next + 2
-		if i+2 > len(b) || !last && i-2 >= chunk-8 { // the next chunk sees it whole
+		if i+2 > len(b) || !last && i-2 >= chunk-overlap { // the next chunk sees it whole
 			return
 		}
 		var marks *[]int64
@@ -159,7 +178,7 @@ func (f *found) others(known format, b []byte, at int64, last bool) {
 	}
 	for i := 0; count < maxSightings; count++ {
 		next := bytes.Index(b[i:], []byte(known.magic))
-		if next < 0 || !last && i+next >= chunk-8 {
+		if next < 0 || !last && i+next >= chunk-overlap {
 			return
 		}
 		f.sightings = append(f.sightings, sighting{known, at + int64(i+next)})

@@ -1,6 +1,7 @@
 package archive_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -103,7 +104,12 @@ func Test7z(t *testing.T) {
 		causes(t, archived(t, files, "x.zip", "7zz", "a", "-bd", "-y", "-pinfected", "-mem=AES256"), scanner.CauseEncrypted, `"b.exe"`)
 	})
 	t.Run("a large dictionary for little", func(t *testing.T) {
-		finds(t, archived(t, map[string]string{"a": payload}, "x.7z", "7zz", "a", "-bd", "-y", "-m0=lzma2:d=512m"), "1/1")
+		for flag, property := range map[string]string{"lzma2": "\x21\x21\x01", "lzma": "\x03\x01\x01\x05\x5d"} {
+			content := archived(t, map[string]string{"a": payload}, "x.7z", "7zz", "a", "-bd", "-y", "-mhc=off", "-m0="+flag)
+			at := bytes.LastIndex(content, []byte(property)) + len(property)
+			copy(content[at:], map[string]string{"lzma2": "\x28", "lzma": "\x00\x00\x00\xc0"}[flag]) // 3 GiB and more
+			finds(t, content, "1/1")
+		}
 	})
 }
 
