@@ -69,7 +69,7 @@ func TestOnlyFactsAreRemembered(t *testing.T) {
 	}{
 		"engine down":            {"\r\nhello", true, func(*Part) error { return errDown }},
 		"infected, engine fails": {infectedMail, true, func(p *Part) error { return map[bool]error{true: errDown}[p.Path != ""] }},
-		"malformed":              {"Content-Type: multipart/mixed\r\n\r\n", true, nil},
+		"malformed":              {"Content-Type: multipart/mixed; boundary=" + strings.Repeat("b", 2000) + "\r\n\r\n", true, nil},
 		"incomplete":             {"\r\nhello", false, nil},
 	} {
 		s := newCachingScanner(t, 10, &seeker{needle: payload, fail: tt.fail})

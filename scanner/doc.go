@@ -37,9 +37,10 @@
 //     first odd octet, where mail clients go on; and nested readers pass every octet once per level. go-message packs the mails that
 //     the fuzz test takes apart, and writes the notices' headers.
 //   - 2026: odd is not malformed. Bare LF, NULs, 8-bit octets, missing blank lines, endless lines, boundaries never closed and
-//     unknown transfer encodings are read as clients read them. Malformed is what leaves something undone: a multipart without
-//     a usable boundary or without a part. What may be read in several ways, as two types or encodings for one part, is walked in
-//     the first and carved in all (scanner/carve), and so needs no note.
+//     unknown transfer encodings are read as clients read them. Malformed is what leaves something undone: a boundary beyond
+//     any use, and containers that an Opener finds torn. What may be read in several ways, as two types or encodings for one part or a
+//     multipart without a boundary, is walked in the first and carved in all (scanner/carve), and so needs no note: nearly every mail
+//     of that kind is harmless, and a tag on all of them would tell nobody anything.
 //   - 2026: a verdict names all causes, and Policy takes the strictest of their actions. With one cause only, adding a lenient
 //     defect to a mail would hide the one that matters.
 //   - 2026: all engines are asked about everything, also when one has found something: what they say is noted in the order of the

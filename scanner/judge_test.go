@@ -112,7 +112,7 @@ func TestJudge(t *testing.T) {
 		{name: "clean", mail: "\r\nhello", verdict: "clean", action: Deliver, counters: Counters{Clean: 1, Delivered: 1}},
 		{name: "infected", mail: infectedMail, verdict: "infected", action: Replace, kept: true, counters: Counters{Infected: 1, Replaced: 1}},
 		{
-			name: "malformed", mail: "Content-Type: multipart/mixed\r\n\r\n", verdict: "unscannable", action: Tag, cause: "malformed",
+			name: "malformed", mail: "Content-Type: multipart/mixed; boundary=" + strings.Repeat("b", 2000) + "\r\n\r\n", verdict: "unscannable", action: Tag, cause: "malformed",
 			tag: "X-Mirrorgw-Verdict: unscannable; cause=malformed\r\n", counters: Counters{Unscannable: 1, Tagged: 1},
 		},
 		{

@@ -115,7 +115,7 @@ func TestEngineErrors(t *testing.T) {
 		{"in a part", []Engine{&seeker{fail: inPart}}, "\nhello", Unscannable, CauseError, nil},
 		{"one of two", []Engine{&seeker{}, &seeker{fail: always}}, "\nhello", Unscannable, CauseError, nil},
 		{"a finding outweighs it", []Engine{&seeker{fail: always}, &seeker{needle: payload}}, "\n" + payload, Infected, CauseInfected, []Cause{CauseError}},
-		{"it outweighs a defect", []Engine{&seeker{fail: always}}, "Content-Type: multipart/mixed\n\n", Unscannable, CauseError, []Cause{CauseMalformed}},
+		{"it outweighs a defect", []Engine{&seeker{fail: always}}, "Content-Type: multipart/mixed; boundary=" + strings.Repeat("b", 2000) + "\n\n", Unscannable, CauseError, []Cause{CauseMalformed}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := newScanner(t, Limits{}, tt.engines...).Scan(t.Context(), newMail(t, tt.mail), true)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 )
@@ -21,7 +22,7 @@ func TestShadow(t *testing.T) {
 	}{
 		{name: "clean", mail: "\r\nhello", verdict: "clean", would: "deliver", counters: Counters{Clean: 1, Delivered: 1}},
 		{name: "infected", mail: infectedMail, verdict: "infected", would: "replace", counters: Counters{Infected: 1, Delivered: 1, ShadowReplaced: 1}},
-		{name: "malformed", mail: "Content-Type: multipart/mixed\r\n\r\n", verdict: "unscannable", would: "tag", counters: Counters{Unscannable: 1, Delivered: 1, ShadowTagged: 1}},
+		{name: "malformed", mail: "Content-Type: multipart/mixed; boundary=" + strings.Repeat("b", 2000) + "\r\n\r\n", verdict: "unscannable", would: "tag", counters: Counters{Unscannable: 1, Delivered: 1, ShadowTagged: 1}},
 		{name: "outgrew the spool", mail: "\r\nhello", incomplete: true, verdict: "unscannable", would: "tag", counters: Counters{Unscannable: 1, Delivered: 1, ShadowTagged: 1}},
 		{name: "engine down", mail: "\r\nhello", down: true, verdict: "unscannable", would: "retry", counters: Counters{Unscannable: 1, Delivered: 1, ShadowRetried: 1}},
 	} {

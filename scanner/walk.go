@@ -81,9 +81,7 @@ func (w *walk) entity(e entity) (mark, error) {
 	if strings.HasPrefix(typ, "multipart/") {
 		boundary := strings.TrimRight(params["boundary"], " \t")
 		switch {
-		case ended: // a header and nothing else, as in a report about another mail
-		case boundary == "":
-			w.exam.note(CauseMalformed, "multipart "+e.leaf()+" names no boundary")
+		case ended, boundary == "": // a header and nothing else, as in a report about another mail, or what no two clients read alike
 		case len(boundary) > maxBoundary:
 			w.exam.note(CauseMalformed, "multipart "+e.leaf()+" has an overlong boundary")
 		default:
@@ -109,9 +107,6 @@ func (w *walk) multipart(e entity, typ, boundary string) (mark, error) {
 	w.lines.pop()
 	if err != nil {
 		return mark{}, err
-	}
-	if n == 0 {
-		w.exam.note(CauseMalformed, "multipart "+e.leaf()+" has no part")
 	}
 	if m.level == level {
 		return w.skip()

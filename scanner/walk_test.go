@@ -228,17 +228,17 @@ two
 		},
 
 		{
-			name: "multipart without boundary", cause: CauseMalformed,
+			name:  "multipart without boundary",
 			mail:  "Content-Type: multipart/mixed\nContent-Transfer-Encoding: base64\n\naGVsbG8=\n",
 			parts: []string{`1 multipart/mixed  "hello"`},
 		},
 		{
-			name: "multipart with an empty boundary", cause: CauseMalformed,
+			name:  "multipart with an empty boundary",
 			mail:  "Content-Type: multipart/mixed; boundary=\"\"\n\n--\n\none\n----\n",
 			parts: []string{`1 multipart/mixed  "--\r\n\r\none\r\n----\r\n"`},
 		},
 		{
-			name: "boundary never met", cause: CauseMalformed,
+			name:  "boundary never met",
 			mail:  "Content-Type: multipart/mixed; boundary=b\n\n--c\n\none\n--c--\n",
 			parts: nil,
 		},
@@ -279,7 +279,7 @@ two
 		},
 		{
 			name: "partial counts for more than malformed", cause: CausePartial,
-			mail:  "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed\n\n--b\nContent-Type: message/partial\n\n--b--\n",
+			mail:  "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=" + strings.Repeat("c", 2000) + "\n\n--b\nContent-Type: message/partial\n\n--b--\n",
 			parts: []string{`1 multipart/mixed  ""`},
 		},
 	} {

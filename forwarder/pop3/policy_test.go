@@ -21,7 +21,7 @@ var unclean = map[scanner.Cause]string{
 	scanner.CauseEncrypted: "Subject: x\r\n\r\nlocked\r\n",
 	scanner.CauseOversize:  "Subject: x\r\n\r\n" + strings.Repeat("0123456789\r\n", 200),
 	scanner.CausePartial:   "Content-Type: message/partial; id=a; number=1\r\n\r\npiece\r\n",
-	scanner.CauseMalformed: "Content-Type: multipart/mixed\r\n\r\nno boundary\r\n",
+	scanner.CauseMalformed: "Content-Type: multipart/mixed; boundary=" + strings.Repeat("b", 1001) + "\r\n\r\nno such boundary\r\n",
 	scanner.CauseBudget:    "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ndeep\r\n",
 	scanner.CauseError:     "Subject: x\r\n\r\n..crash\r\n", // with a dot that is stuffed
 }
