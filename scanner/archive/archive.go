@@ -13,6 +13,11 @@ import (
 const (
 	maxWindow = 64 << 20 // octets of a decompressor's dictionary; beyond: budget
 	maxName   = 1 << 10  // octets of a member's name that are looked at
+
+	// What is read of a content, times its length and on top: containers that lead to the same octets again and again, and to nothing in
+	// them, expand to nothing that the scanner could count. Beyond: budget.
+	maxWork  = 64
+	freeWork = 64 << 20
 )
 
 // errWindow is returned by decompressors that would need more than maxWindow.
@@ -30,19 +35,37 @@ func (Opener) Open(ctx context.Context, part *scanner.Part, out scanner.Contents
 	if err != nil {
 		return err
 	}
-	o := &opening{ctx: ctx, content: part.Reader(), size: part.Size(), found: found, out: out}
+	work := &meter{r: part.Reader(), left: maxWork*part.Size() + freeWork}
+	o := &opening{ctx: ctx, content: work, size: part.Size(), found: found, out: out}
 	for _, s := range found.sightings {
 		if err := o.try(s); err != nil {
 			return err
+		}
+		if work.left < 0 {
+			out.Note(scanner.CauseBudget, s.format.name+": the same octets are read too often")
+			return nil
 		}
 	}
 	return nil
 }
 
+// meter reads a content until that has been too much.
+type meter struct {
+	r    io.ReaderAt
+	left int64
+}
+
+func (m *meter) ReadAt(p []byte, at int64) (int, error) {
+	if m.left -= int64(len(p)); m.left < 0 {
+		return 0, errors.New("too much work")
+	}
+	return m.r.ReadAt(p, at)
+}
+
 // opening is one content being opened.
 type opening struct {
 	ctx     context.Context
-	content *io.SectionReader // read at offsets only
+	content *meter
 	size    int64
 	found   *found
 	out     scanner.Contents
@@ -62,6 +85,9 @@ func (o *opening) try(s sighting) (err error) {
 		return err
 	}
 	err = s.format.open(o, s.at)
+	if o.content.left < 0 && !errors.Is(err, scanner.ErrStopped) {
+		return nil // which the caller notes
+	}
 	if faulty, ok := errors.AsType[*faultError](err); ok {
 		o.out.Note(faulty.cause, s.format.name+": "+faulty.detail)
 		return nil

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"mirrorgw/scanner"
@@ -173,6 +174,21 @@ func TestRTF(t *testing.T) {
 		finds(t, []byte(`{\rtf1\ansi{\object\objemb{\*\objclass Package}{\*\objdata `+digits+"}}}"), "1/2")
 	}
 	finds(t, []byte(`{\rt{\object{\*\objdata `+hex.EncodeToString([]byte(payload))+"}}}"), "1/1")
+}
+
+// TestWorkIsBounded: what leads to the same octets again and again, which expand to nothing, is over the budget soon.
+func TestWorkIsBounded(t *testing.T) {
+	blanks := strings.Repeat(" ", 2<<20)
+	for name, content := range map[string]string{
+		"RTF": `{\rtf` + strings.Repeat(`\objdata`, 9000) + blanks,
+		"PDF": "%PDF-" + strings.Repeat("obj/Filter/AHx stream\n", 1900) + blanks,
+	} {
+		v, _ := scan(t, scanner.Limits{}, []byte(content))
+		if v.Cause != scanner.CauseBudget || v.Took > 10*time.Second {
+			t.Errorf("%s: verdict %+v", name, v)
+		}
+		t.Logf("%s: %v", name, v.Took)
+	}
 }
 
 func TestPDF(t *testing.T) {
