@@ -29,6 +29,7 @@ type Ruling struct {
 	Verdict Verdict
 	Action  Action
 	Tag     []byte // Action Tag: one header line, CRLF included, to send before the mail
+	Mark    Mark   // Action Deliver or Tag: what else to put into the mail
 	Notice  []byte // Action Replace: the whole mail to send instead, CRLF line ends, not dot-stuffed
 	ID      string // Action Replace: the original's quarantine id
 
@@ -83,6 +84,7 @@ type JudgeConfig struct {
 	Now      func() time.Time // nil: time.Now
 
 	Allowances Allowances // contents to deliver whatever is found in them; nil: none
+	Marker     Marker     // asked about mails that are delivered; nil: none
 	Ledger     Ledger     // takes note of what is delivered; nil: nobody does
 }
 
@@ -125,6 +127,7 @@ type Judge struct {
 	counted  *judged
 
 	allowances Allowances // may be nil
+	marker     Marker     // may be nil
 	ledger     Ledger     // may be nil
 }
 
@@ -159,7 +162,7 @@ func NewJudge(c JudgeConfig) (*Judge, error) {
 	}
 	return &Judge{
 		scanner: c.Scanner, policy: c.Policy, shadow: c.Shadow, keeper: c.Keeper, composer: c.Composer, parts: c.Parts, log: c.Log, now: c.Now,
-		retries: c.Retries, counted: &judged{}, allowances: c.Allowances, ledger: c.Ledger,
+		retries: c.Retries, counted: &judged{}, allowances: c.Allowances, marker: c.Marker, ledger: c.Ledger,
 	}, nil
 }
 
@@ -210,6 +213,7 @@ func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool
 			r.Verdict.withError(err)
 		}
 	}
+	j.mark(ctx, &r, mail, complete)
 	j.count(o, r)
 	j.record(o, r, cause)
 	return r
@@ -304,6 +308,9 @@ func (j *Judge) record(o Origin, r Ruling, cause Cause, more ...slog.Attr) {
 	}
 	if cause != CauseNone && cause != CauseInfected {
 		attrs = append(attrs, slog.String("cause", string(cause)), slog.String("detail", v.Detail))
+	}
+	if r.Mark.Field != "" {
+		attrs = append(attrs, slog.String("mark", r.Mark.Field))
 	}
 	if r.KeptRest {
 		attrs = append(attrs, slog.Bool("kept_rest", true))

@@ -27,6 +27,7 @@ type seen struct {
 type clerk struct {
 	mu      sync.Mutex
 	actions []scanner.Action
+	mark    scanner.Mark
 	hook    func(ctx context.Context) // called during judgement when not nil
 	seen    []seen
 }
@@ -49,5 +50,5 @@ func (c *clerk) Judge(ctx context.Context, o scanner.Origin, mail *scanner.Buffe
 		}
 	}
 	c.seen = append(c.seen, seen{o, string(content), complete, action})
-	return scanner.Ruling{Action: action, Tag: []byte(testTag), Notice: []byte(testNotice)}
+	return scanner.Ruling{Action: action, Mark: c.mark, Tag: []byte(testTag), Notice: []byte(testNotice)}
 }

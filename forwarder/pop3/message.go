@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -183,11 +184,15 @@ func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, c
 			status = statusTop
 		}
 		s.delivered(p)
-		return s.sendHeld(d, f, status, nil, complete)
+		fields := d.mark(r.Mark)
+		if len(fields) > 0 || d.subject.text != "" {
+			status = statusMessage // the octets in the server's are those of the mail as it was
+		}
+		return s.sendHeld(d, f, status, fields, complete)
 	case r.Action == scanner.Tag && oneLine(r.Tag):
 		c.tagged.Add(1)
 		s.delivered(p)
-		return s.sendHeld(d, f, statusMessage, r.Tag, complete)
+		return s.sendHeld(d, f, statusMessage, append(slices.Clone(r.Tag), d.mark(r.Mark)...), complete)
 	case r.Action == scanner.Replace && complete && len(r.Notice) > 0:
 		c.replaced.Add(1)
 		s.delivered(p)

@@ -61,7 +61,7 @@ type step struct {
 var octetSteps = []string{"C:", "C>", "S:", "S>", "client gets:", "server gets:", "judged:", "judged head:"}
 
 var otherSteps = []string{
-	"config:", "judge:", "client waits", "client has all", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
+	"config:", "judge:", "mark:", "client waits", "client has all", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
 	"released:", "consumed:", "sleep:", "client sees:", "server sees:", "user:", "error:", "counters:", "modes:",
 }
 
@@ -155,7 +155,7 @@ func TestTranscripts(t *testing.T) {
 func TestTranscriptsAreThere(t *testing.T) {
 	want := strings.Fields(`
 		p01-multiline p01-unknown p02-terminator p03-stuffing p04-lf-only p04-lf-body p04-lf-mixed p04-cr-dot p04-lf-commands p05-octets p05-commands p06-long-line p07-truncated p07-end-cut
-		p08-capa p09-capa-pass p10-in-order p10-top p11-apop p11-greeting-err p12-auth p12-auth-list p13-stls-hide p13-stls-pass
+		p08-capa p09-capa-pass p10-in-order p10-top i3-mark p11-apop p11-greeting-err p12-auth p12-auth-list p13-stls-hide p13-stls-pass
 		p13-stls-refused p13-stls-inject-client p13-stls-inject-server p14-unstuffed p15-utf8 p16-resp-codes p16-no-codes p16-forgotten
 		p17-order p18-pipeline p18-dele-quit p18-bad-behind-login p19-no-quit p19-quit p19-quit-half-close p20-rset p20-dele-refused p21-client-gone p22-keep-alive
 		p22-not-before-login p22-server-gone p23-replace p24-sizes p24-unpadded p24-pad p24-pad-short p24-pad-drip p25-tag p26-top-zero
@@ -292,6 +292,9 @@ func newStage(t *testing.T, tr transcript, mode string) *stage {
 			action := map[string]scanner.Action{"deliver": scanner.Deliver, "tag": scanner.Tag, "replace": scanner.Replace, "retry": scanner.Retry}
 			judge.actions = append(judge.actions, action[name])
 		}
+	}
+	for _, text := range tr.all("mark:") {
+		judge.mark.Field, judge.mark.Subject, _ = strings.Cut(text, " | ")
 	}
 	if texts := tr.all("released:"); len(texts) > 0 {
 		cfg.Releases = newOutbox(t, texts)
