@@ -76,6 +76,7 @@ var rooms = []room{
 			{path: "mirrorgw/scanner/notice", why: "it knows the languages there are"},
 			{path: "mirrorgw/scanner/clamd", why: "it knows what an address looks like"},
 			{path: "mirrorgw/scanner/names", why: "it knows what a rule looks like"},
+			{path: "mirrorgw/scanner/spam", why: "it knows what an address looks like"},
 		},
 	},
 	{
@@ -216,6 +217,11 @@ var rooms = []room{
 			{path: "mirrorgw/scanner/yara", why: "tests from outside see the public names only"},
 			{path: goleak, why: "what ends has ended"},
 		},
+	},
+	{
+		dir:   "scanner/spam",
+		uses:  []permit{{path: "mirrorgw/scanner", why: "it marks mails held there"}},
+		tests: []permit{{path: "mirrorgw/scanner/spam", why: "tests from outside see the public names only"}},
 	},
 	{
 		dir: "scanner/names",

@@ -9,6 +9,7 @@
 //   - Scanner: walks the MIME structure of a mail and has the whole mail and every decoded part judged.
 //   - Verdict, Cause, Finding: the facts. Policy, Action: what follows from them.
 //   - Judge: scan, policy, quarantine, notice and log line for one retrieved message, in that order.
+//   - Marker, Mark: what else is put into a mail that is delivered; scanner/spam is one.
 //   - Summary: what a mail's header says, made fit to be shown, stored and written into a notice.
 //
 // It knows no mail access protocol: a relay strips its transport's framing (POP3 dot-stuffing, IMAP literals) before it

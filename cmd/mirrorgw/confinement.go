@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/confine"
 	"mirrorgw/scanner/clamd"
+	"mirrorgw/scanner/spam"
 )
 
 // confineTo puts out of this process's reach what a gateway with the configuration cfg, read from file, does not need. It comes
@@ -58,6 +60,16 @@ func reachOf(cfg *config.Config, file string) confine.Config {
 			c.Sockets = append(c.Sockets, filepath.Dir(at)) // a daemon that restarts makes its socket anew
 			continue
 		}
+		c.Connect = append(c.Connect, netip.MustParseAddrPort(at).Port())
+	}
+	if at, err := url.Parse(cfg.Spam.Rspamd); err == nil && at.Host != "" {
+		c.Connect = append(c.Connect, netip.MustParseAddrPort(at.Host).Port())
+	}
+	switch network, at, err := spam.Split(cfg.Spam.Spamd); {
+	case err != nil: // there is none
+	case network == "unix":
+		c.Sockets = append(c.Sockets, filepath.Dir(at))
+	default:
 		c.Connect = append(c.Connect, netip.MustParseAddrPort(at).Port())
 	}
 	if manager := os.Getenv(notifyVariable); manager != "" {

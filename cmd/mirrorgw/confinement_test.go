@@ -34,6 +34,7 @@ func TestReach(t *testing.T) {
 	cfg.Quarantine.Dir, cfg.Control.Socket, cfg.Spool.Dir = "/var/q", "/run/m/ctl", "/var/spool/m"
 	cfg.Scan.YARA.Rules = []string{dir + "/current", dir + "/single/c.yar"}
 	cfg.Scan.Clamd.Address = []string{"unix:/run/clamav/clamd.ctl", "tcp:[::1]:3310"}
+	cfg.Spam.Rspamd, cfg.Spam.Spamd = "http://127.0.0.1:11333", "tcp:127.0.0.1:783"
 	cfg.Notice.Template = dir + "/texts/own.tmpl"
 	reach := reachOf(cfg, dir+"/etc/link.yaml")
 	for _, want := range []string{dir + "/etc", dir + "/elsewhere", dir + "/current", dir + "/shared/b.yar", dir + "/single", dir + "/texts"} {
@@ -45,7 +46,7 @@ func TestReach(t *testing.T) {
 		t.Errorf("%q", reach.Read)
 	}
 	if !slices.Equal(reach.Write, []string{"/var/q", "/run/m"}) || reach.Spool != "/var/spool/m" ||
-		!slices.Equal(reach.Devices, []string{"/dev/net/tun"}) || !slices.Equal(reach.Sockets, []string{"/run/m/ctl", "/run/clamav", "/run/systemd/notify"}) || len(reach.Listen) > 0 || !slices.Equal(reach.Connect, []uint16{3310}) {
+		!slices.Equal(reach.Devices, []string{"/dev/net/tun"}) || !slices.Equal(reach.Sockets, []string{"/run/m/ctl", "/run/clamav", "/run/systemd/notify"}) || len(reach.Listen) > 0 || !slices.Equal(reach.Connect, []uint16{3310, 11333, 783}) {
 		t.Errorf("%+v", reach)
 	}
 	cfg.Spool.Dir = ""

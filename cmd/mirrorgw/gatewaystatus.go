@@ -78,6 +78,7 @@ func (m *mirror) addMail(s *control.Status) {
 	}
 	s.Flowing = flowsOf(m.cfg.Intercept, rooms.relays)
 	rooms.others.addEngines(s)
+	addSpam(s, rooms.spam)
 	s.Shadow = rooms.cfg.Shadow
 	judged := rooms.judge.Counters()
 	s.Events["messages"] = figures(judged)

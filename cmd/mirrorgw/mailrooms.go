@@ -18,6 +18,7 @@ import (
 	"mirrorgw/scanner/envelope"
 	"mirrorgw/scanner/notice"
 	"mirrorgw/scanner/recode"
+	"mirrorgw/scanner/spam"
 	"mirrorgw/scanner/yara"
 )
 
@@ -27,6 +28,7 @@ type mailRooms struct {
 	cfg     *config.Config
 	engine  *yara.Engine
 	others  others
+	spam    *spam.Marker // nil: nothing is marked
 	notice  *notice.Composer
 	judge   *scanner.Judge
 	scanner *scanner.Scanner
@@ -81,6 +83,12 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 	}
 	judging := scanner.JudgeConfig{
 		Scanner: sc, Keeper: m.hunter, Composer: rooms.notice, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Retries: m.retries, Allowances: m.store, Ledger: m.history, Log: m.log,
+	}
+	if rooms.spam, err = newMarker(cfg, m.log); err != nil {
+		return nil, err
+	}
+	if rooms.spam != nil {
+		judging.Marker = timedMarker{rooms.spam, &m.scanTimes}
 	}
 	if cfg.Notice.KeepRest {
 		judging.Parts = rooms.notice

@@ -27,6 +27,7 @@ type Config struct {
 	Spool      scanner.Spool
 	Shadow     bool // judge and log, change nothing
 	Scan       Scan
+	Spam       Spam
 	Notice     Notice
 	Quarantine Quarantine
 	Control    Control
@@ -196,6 +197,7 @@ func Default() *Config {
 			Policy: scanner.DefaultPolicy(),
 			Cache:  10_000,
 		},
+		Spam:       Spam{Tag: 5},
 		Notice:     Notice{Language: notice.English},
 		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine", Keep: 30 * 24 * time.Hour, Max: 2 << 30, History: 30 * 24 * time.Hour},
 		Control:    Control{Socket: "/run/mirrorgw/control.sock"},

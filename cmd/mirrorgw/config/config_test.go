@@ -70,6 +70,7 @@ scan:
   limits: {message: 1MiB, expanded: 2MiB, depth: 3, parts: 4, time: 1d}
   policy: {infected: tag, encrypted: replace, oversize: retry, partial: deliver, malformed: replace, budget: retry, error: tag}
   cache: 17
+spam: {rspamd: "http://127.0.0.1:11333", tag: -1.5, subject: "[SPAM] ", isp_header: "X-Spam-Flag: YES"}
 notice: {language: de, languages: [{clients: [192.168.1.0/25, "fd00:1::/64"], language: pl}, {clients: [192.168.1.200], language: fr}], template: /etc/mirrorgw/notice.tmpl, keep_rest: true}
 quarantine: {dir: /srv/quarantine, keep: 400d, max: 10GiB, history: 7d}
 control: {socket: /tmp/ctl}
@@ -121,6 +122,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			},
 			Cache: 17,
 		},
+		Spam: Spam{Rspamd: "http://127.0.0.1:11333", Tag: -1.5, Subject: "[SPAM] ", IspHeader: "X-Spam-Flag: YES"},
 		Notice: Notice{
 			Language:  "de",
 			Languages: []NoticeLanguage{{prefixes("192.168.1.0/25", "fd00:1::/64"), "pl"}, {prefixes("192.168.1.200/32"), "fr"}},
@@ -145,14 +147,14 @@ func TestErrors(t *testing.T) {
 		{"syntax", "log: {level: info", "f:3:1: not valid YAML: did not find expected ',' or '}'"},
 		{"tab", "log:\n\tlevel: info", "f:4:1: not valid YAML: found character that cannot start any token (YAML indents with spaces, and here is a tab)"},
 		{"second document", "---\nlog: {}", "f:3:1: a second document begins here: one file holds one configuration, so leave the --- out"},
-		{"a list at the top", "\n- a", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool, watchdog), not a list"},
-		{"text at the top", "\nhello", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool, watchdog), not hello"},
+		{"a list at the top", "\n- a", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog), not a list"},
+		{"text at the top", "\nhello", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog), not hello"},
 		{"list key", "? [a]\n: b", "f:3:3: a key must be a word, not a list"},
 		{"alias", "log: &l {}\ncontrol: *l", "f:4:10: control wants keys of its own (socket), not an alias (write the value itself)"},
 		{"unknown key", "loog: {}", "f:3:1: unknown key loog; did you mean log?"},
 		{"unknown inner key", "device:\n  namee: x", "f:4:3: unknown key device.namee; did you mean name?"},
 		{"unlike any key", "log: {colour: blue}", "f:3:7: unknown key log.colour; known here: format, level"},
-		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool, watchdog`},
+		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog`},
 		{"duplicate key", "log: {level: info}\nlog: {}", "f:4:1: log is written twice, first in line 3"},
 		{"duplicate inner key", "log: {level: info, level: warn}", "f:3:20: log.level is written twice, first in line 3"},
 		{"no value", "device: {name: }", "f:3:16: device.name has no value"},
@@ -275,6 +277,10 @@ func TestErrors(t *testing.T) {
 		{"shadow of another kind", "shadow: maybe", "f:3:9: shadow: maybe is not one of true, false"},
 		{"names", "scan: {names: {block: [a, '']}}", `f:3:27: scan.names.block[1]: "" is not a pattern for the names of files: write one such as *.exe or invoice*.zip`},
 		{"names types", "scan: {names: {types: [exe]}}", "f:3:24: scan.names.types[0]: exe is a media type that cannot be told by content"},
+		{"rspamd", "spam: {rspamd: 'http://rspamd:11333'}", "f:3:16: spam.rspamd: http://rspamd:11333 is not the address of an rspamd: write one such as http://127.0.0.1:11333"},
+		{"two filters", "spam: {rspamd: 'http://127.0.0.1:11333', spamd: 'tcp:127.0.0.1:783'}", "f:3:7: spam: rspamd and spamd are both there: one filter is asked"},
+		{"spam score", "spam: {tag: nan}", "f:3:13: spam.tag: nan is not a score: write a number such as 5.0"},
+		{"spam subject", "spam: {subject: Spám}", `f:3:17: spam.subject: "Spám" is not a tag of at most 64 ASCII letters, digits and marks: write one such as "[SPAM] "`},
 		{"clamd path", "scan: {clamd: {address: /run/clamd.ctl}}", "f:3:25: scan.clamd.address: /run/clamd.ctl is neither unix:PATH nor tcp:ADDRESS:PORT: write one such as unix:/run/clamav/clamd.ctl"},
 		{"clamd name", "scan: {clamd: {address: ['tcp:[::1]:3310', 'tcp:clamd:3310']}}", "f:3:44: scan.clamd.address[1]: tcp:clamd:3310 is not an IP address and a port: write one such as tcp:127.0.0.1:3310 or tcp:[::1]:3310"},
 		{"clamd socket", "scan: {clamd: {address: unix:clamd.ctl}}", "f:3:25: scan.clamd.address: unix:clamd.ctl is not the absolute path of a socket: write one such as unix:/run/clamav/clamd.ctl"},

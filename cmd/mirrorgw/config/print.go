@@ -90,6 +90,12 @@ func Write(w io.Writer, c *Config) error {
 		line("    %s: %s  # %s: %s", cause.cause, action, cause.meaning, meaningOf(cause.cause, action))
 	}
 	line("  cache: %d  # verdicts remembered by a mail's content; 0: none", c.Scan.Cache)
+	line("spam:")
+	line("  rspamd: %s%s", quote(c.Spam.Rspamd), ifEmpty([]byte(c.Spam.Rspamd), "  # not asked"))
+	line("  spamd: %s%s", quote(c.Spam.Spamd), ifEmpty([]byte(c.Spam.Spamd), "  # not asked"))
+	line("  tag: %s  # score from which a mail is spam", strconv.FormatFloat(c.Spam.Tag, 'f', -1, 64))
+	line("  subject: %s%s", quote(c.Spam.Subject), ifEmpty([]byte(c.Spam.Subject), "  # the subject of spam stays as it is"))
+	line("  isp_header: %s%s", quote(c.Spam.IspHeader), ifEmpty([]byte(c.Spam.IspHeader), "  # no field of the mail's own counts"))
 	line("notice:")
 	line("  language: %s  # of what clients get in place of a mail", quote(c.Notice.Language))
 	line("  languages: %s", flow(c.Notice.Languages, func(l NoticeLanguage) string {

@@ -22,6 +22,7 @@ func (r *reader) config(top value, c *Config) {
 		"spool":      func(v value) { v.spool(&c.Spool) },
 		"shadow":     func(v value) { v.boolean(&c.Shadow) },
 		"scan":       func(v value) { v.scan(&c.Scan) },
+		"spam":       func(v value) { v.spam(&c.Spam) },
 		"notice":     func(v value) { v.notice(&c.Notice) },
 		"quarantine": func(v value) { v.quarantine(&c.Quarantine) },
 		"control":    func(v value) { v.control(&c.Control) },
