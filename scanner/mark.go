@@ -55,7 +55,7 @@ func SubjectAt(mail io.Reader) (at int64, ok bool) {
 					at++
 				}
 				return at, true
-			case !field && !(first && isEnvelope(line)):
+			case !field && (!first || !isEnvelope(line)):
 				return 0, false
 			}
 		}
