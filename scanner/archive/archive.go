@@ -17,7 +17,7 @@ const (
 	// What is read of a content, times its length and on top: containers that lead to the same octets again and again, and to nothing in
 	// them, expand to nothing that the scanner could count. Beyond: budget.
 	maxWork  = 64
-	freeWork = 64 << 20
+	freeWork = 8 << 20
 )
 
 // errWindow is returned by decompressors that would need more than maxWindow.
