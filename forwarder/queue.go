@@ -137,6 +137,9 @@ func (q *queue) carryOut(d decision) {
 	if p.fragment && p.protocol == protoTCP && d.fate != drop && !q.f.datagrams.passes(p, q.now) {
 		d = dropped(TCPFragment)
 	}
+	if p.fragment && p.protocol != protoTCP && d.fate != drop && p.from.Is6() && q.f.datagrams.mixes(p, q.now) {
+		d = dropped(TCPFragment)
+	}
 	if d.past != NotPast && p.opens() {
 		q.pass(d.past)
 	}

@@ -75,6 +75,19 @@ func (t *tcpFragments) passes(p *packet, now time.Time) bool {
 	return true
 }
 
+// mixes says whether a fragment that is none of TCP claims to belong to a datagram of TCP, which then has no further one go on. Over
+// IPv6 each fragment names a protocol of its own, and receivers believe the first one's (RFC 8200 section 4.5).
+func (t *tcpFragments) mixes(p *packet, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d, _ := t.findLocked(p, now)
+	if d == nil {
+		return false
+	}
+	d.next = 0
+	return true
+}
+
 // forget has no further fragment of p's datagram go on.
 func (t *tcpFragments) forget(p *packet, now time.Time) {
 	t.mu.Lock()

@@ -76,6 +76,21 @@ func TestTCPFragmentsGoOn(t *testing.T) {
 	})
 }
 
+// Over IPv6 a later fragment names a protocol of its own, which receivers do not look at: it must not take it past the rule.
+func TestTCPFragmentsUnderAnotherProtocol(t *testing.T) {
+	web := segmentTo(t, true, 80, 2000)
+	first := piece(t, web, true, true, 0, 0, 800)
+	second := piece(t, web, true, true, 800, 800, 1600)
+	disguised := edit(second, func(ip []byte) { ip[ipv6Len] = protoUDP })
+	g := newGateway(t, testConfig())
+	check(t, g, []row{
+		ok("first", first, forward),
+		bad("second, as if of UDP", disguised, TCPFragment),
+		bad("second", second, TCPFragment),
+		ok("a fragment of UDP behind no segment", numbered(disguised, 9), forward),
+	})
+}
+
 // Requirement A12: whatever could make another segment of the pieces ends its datagram.
 func TestTCPFragmentsThatDoNotFollow(t *testing.T) {
 	families(t, func(t *testing.T, six bool) {

@@ -107,6 +107,15 @@ func (b *Buffer) flush() error {
 	return nil
 }
 
+// Flush has all that was written be where Reader finds it without a change to the buffer: from then on, until the next Write, several
+// may read. Errors: the file's own; what was written can be read all the same, by one goroutine.
+func (b *Buffer) Flush() error {
+	if b.file == nil {
+		return nil
+	}
+	return b.flush()
+}
+
 // written returns the octets in the file.
 func (b *Buffer) written() int64 {
 	if b.file == nil {

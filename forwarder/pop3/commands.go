@@ -159,9 +159,8 @@ func (s *session) refuse(text string) error {
 	return s.push(&pending{answer: answerLocal, local: text})
 }
 
-// push queues p with the user as known now. It fails only when the session has ended.
+// push queues p. It fails only when the session has ended.
 func (s *session) push(p *pending) error {
-	p.user, p.login = s.user, s.login
 	if !s.queue.push(p, s.done) {
 		return errOver
 	}

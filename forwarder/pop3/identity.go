@@ -12,6 +12,20 @@ type identity struct {
 	unclear bool // several names were given
 }
 
+// account is whom the server has taken the client for.
+type account struct {
+	user  string // as the client gave it last before it was accepted
+	login string // Origin.Login: the one name the server can have accepted; empty when that is not certain
+}
+
+// whose returns the account of the session, none before login.
+func (s *session) whose() account {
+	if a := s.account.Load(); a != nil {
+		return *a
+	}
+	return account{}
+}
+
 // give takes note of a name the client gave.
 func (i *identity) give(name []byte) {
 	if given := bounded(name); i.name == "" {

@@ -6,19 +6,24 @@ import "time"
 // after less.
 const aliveEvery = time.Minute
 
-// keepAlive begins to keep the server's session alive while a message it has sent is judged and taken by the client. The pulse
-// is to be stopped, and settle called.
-func (s *session) keepAlive() *pulse {
-	p := &pulse{}
-	p.start(s, aliveEvery, aliveEvery, s.noop)
-	return p
+// keepAlive begins to keep the server's session alive while the reply to p, which is wholly here, is judged and taken by the client.
+// The pulse is to be stopped, and settle called.
+func (s *session) keepAlive(p *pending) *pulse {
+	beats := &pulse{}
+	beats.start(s, aliveEvery, aliveEvery, func() error { return s.noop(p) })
+	return beats
 }
 
-// noop sends a NOOP, unless the server is still to answer something else: then it is not idle, or is in the middle of a reply.
-func (s *session) noop() error {
+// noop sends a NOOP, unless the server is still to answer something other than p: then it is not idle, or is in the middle of a
+// reply.
+func (s *session) noop(p *pending) error {
 	s.upstream.Lock() // no command comes between the question and the NOOP
 	defer s.upstream.Unlock()
-	if !s.authed.Load() || s.queue.outstanding.Load() != 1 {
+	own := int32(0)
+	if p.upstream() {
+		own = 1
+	}
+	if !s.authed.Load() || s.queue.upstream.Load() != own {
 		return nil
 	}
 	if _, err := s.server.Write([]byte("NOOP\r\n")); err != nil {

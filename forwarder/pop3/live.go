@@ -89,7 +89,9 @@ func (s *session) look() Session {
 		FromServer: s.server.octetsRead.Load(), ToClient: s.client.octetsWritten.Load(),
 		State: State(s.live.state.Load()),
 	}
-	if user := s.live.user.Load(); user != nil {
+	if a := s.account.Load(); a != nil {
+		view.User = a.user
+	} else if user := s.live.user.Load(); user != nil {
 		view.User = *user
 	}
 	if r := s.live.ruling.Load(); r != 0 {

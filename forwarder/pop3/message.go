@@ -17,10 +17,11 @@ const maxWithheld = 4096
 // The status lines of messages that do not leave as they came: without the server's count of octets, which they no
 // longer have.
 const (
-	statusMessage = "+OK message follows\r\n"
-	statusTop     = "+OK top of message follows\r\n"
-	refuseMessage = "message withheld for now: it could not be checked\r\n"
-	refuseSilence = "the server stopped within the message\r\n"
+	statusMessage  = "+OK message follows\r\n"
+	statusTop      = "+OK top of message follows\r\n"
+	refuseMessage  = "message withheld for now: it could not be checked\r\n"
+	refuseReleased = "this message cannot be read now\r\n"
+	refuseSilence  = "the server stopped within the message\r\n"
 )
 
 // held is the sink for a message that is held for its verdict: the wire form, and the content without stuffed dots as soon
@@ -69,6 +70,17 @@ func (h *held) fail(beyond []byte, err error) error {
 	return err
 }
 
+// settle makes what is held fit to be read by several at once. Where that fails, only one may.
+func (h *held) settle() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err := h.wire.Flush()
+	if h.content != nil {
+		err = errors.Join(err, h.content.Flush())
+	}
+	return err == nil
+}
+
 // mail returns the content, which h keeps.
 func (h *held) mail() *scanner.Buffer {
 	if h.content != nil {
@@ -102,6 +114,9 @@ func (s *session) answerMessage(p *pending) error {
 	}
 	status := string(line)
 	f := newFramer(s.style.lfOnly())
+	until := asked.Add(s.cfg.Budget)
+	s.server.until = until
+	defer func() { s.server.until = time.Time{} }()
 
 	if notice, known := s.notices.of(p.message); known && p.top {
 		if err := s.readBody(f, discard{}); err != nil {
@@ -115,8 +130,6 @@ func (s *session) answerMessage(p *pending) error {
 	defer h.close()
 	d := s.newDrip(p, h, f.lfOnly, asked)
 	defer d.stop()
-	until := asked.Add(s.cfg.Budget)
-	s.server.until = until
 	err = s.readBody(f, h)
 	s.server.until = time.Time{}
 	complete := err == nil
@@ -161,9 +174,13 @@ func (s *session) freeTop(h *held, f *framer) bool {
 func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, complete bool) error {
 	p := d.p
 	o := s.origin
-	o.User, o.Login, o.Asked = p.user, p.login, d.asked
+	whose := s.whose()
+	o.User, o.Login, o.Asked = whose.user, whose.login, d.asked
 	if complete {
-		defer s.keepAlive().stop()
+		defer s.keepAlive(p).stop()
+	}
+	if !d.h.settle() {
+		d.stop()
 	}
 	s.enter(Judging, p.message)
 	r := s.cfg.Judge.Judge(ctx, o, d.h.mail(), complete)

@@ -43,8 +43,7 @@ type pending struct {
 	message uint64    // RETR, TOP
 	top     bool      // TOP, which with lines > 0 went upstream as RETR
 	lines   uint64    // TOP: body lines wanted
-	user    string    // as known when the command was read
-	login   string    // Origin.Login, the same
+	account account   // answerLogin: whom the server takes the client for if it says +OK
 	early   bool      // STLS: the client had already sent more
 	turns   chan turn // AUTH, STLS
 
@@ -56,11 +55,15 @@ type pending struct {
 // judged says whether the reply is a message.
 func (p *pending) judged() bool { return p.answer == answerMessage || p.answer == answerTopFields }
 
+// upstream says whether it is the server that answers.
+func (p *pending) upstream() bool { return p.answer != answerLocal && p.answer != answerReleased }
+
 // queue holds the outstanding commands of a session in order. The client pump pushes, the server pump takes and finishes.
 type queue struct {
 	entries     chan *pending
 	outstanding atomic.Int32 // pushed and not finished
 	messages    atomic.Int32 // those of them that are judged
+	upstream    atomic.Int32 // those of them that the server answers
 	drained     chan struct{}
 }
 
@@ -74,6 +77,9 @@ func (q *queue) push(p *pending, done <-chan struct{}) bool {
 	if p.judged() {
 		q.messages.Add(1)
 	}
+	if p.upstream() {
+		q.upstream.Add(1)
+	}
 	select {
 	case q.entries <- p:
 		return true
@@ -86,6 +92,9 @@ func (q *queue) push(p *pending, done <-chan struct{}) bool {
 func (q *queue) finish(p *pending) {
 	if p.judged() {
 		q.messages.Add(-1)
+	}
+	if p.upstream() {
+		q.upstream.Add(-1)
 	}
 	if q.outstanding.Add(-1) == 0 {
 		select {

@@ -44,7 +44,8 @@ type maildrop struct {
 
 type releasedMail struct {
 	Released
-	deleted bool
+	deleted  bool
+	withheld bool // the last RETR failed: the client is not to delete what it has not seen
 }
 
 // has says whether a message is one of the maildrop's.
@@ -83,9 +84,7 @@ func (s *session) originOf(name string) scanner.Origin {
 
 // logIn sends a login as name on. Where mails wait for that user it waits for the server's answer, and shows them if it is +OK.
 func (s *session) logIn(c *command, p *pending, name string) error {
-	if !s.authed.Load() {
-		s.login = name
-	}
+	p.account = account{user: s.user, login: name}
 	waiting := s.waitingFor(name)
 	if err := s.forward(c, p); err != nil || len(waiting) == 0 {
 		return err
@@ -104,7 +103,7 @@ func (s *session) loggedIn(p *pending, name string) error {
 	if !p.accepted {
 		return nil
 	}
-	s.login = name
+	s.account.Store(&account{user: s.user, login: name})
 	if waiting := s.waitingFor(name); len(waiting) > 0 {
 		return s.show(name, waiting)
 	}
@@ -237,6 +236,8 @@ func (s *session) answerReleased(p *pending) error {
 	switch {
 	case m.deleted:
 		return s.send(fmt.Appendf(nil, "-ERR message %d is deleted\r\n", p.message))
+	case p.verb == cmdDELE && m.withheld:
+		return s.send([]byte(refuseDelete))
 	case p.verb == cmdDELE:
 		m.deleted = true
 		return s.send(fmt.Appendf(nil, "+OK message %d deleted\r\n", p.message))
@@ -249,13 +250,14 @@ func (s *session) answerReleased(p *pending) error {
 
 // sendReleased sends a mail of the maildrop, or as much of it as TOP asks for.
 func (s *session) sendReleased(p *pending, m *releasedMail) error {
-	mail, err := s.cfg.Releases.Open(p.drop.origin, m.ID)
+	mail, err := s.fetchReleased(p.drop.origin, m)
 	if err != nil {
 		s.cfg.Log.Warn("a released mail cannot be read", "protocol", "pop3", "client", s.origin.Client, "server", s.origin.Server, "id", m.ID, "error", err)
-		return s.send([]byte("-ERR this message is no longer there\r\n"))
+		m.withheld = m.withheld || p.verb == cmdRETR
+		return s.send([]byte(s.temporary(refuseReleased)))
 	}
 	defer mail.Close()
-	defer s.keepAlive().stop()
+	defer s.keepAlive(p).stop()
 	s.partly = true
 	out := &stuffer{w: s.out}
 	status := fmt.Sprintf("+OK %d octets\r\n", m.Size)
@@ -265,24 +267,41 @@ func (s *session) sendReleased(p *pending, m *releasedMail) error {
 	if err := s.send([]byte(status)); err != nil {
 		return err
 	}
-	n, err := io.Copy(out, mail)
-	switch {
-	case out.err != nil:
+	if _, err := io.Copy(out, mail.Reader()); out.err != nil {
 		return clientError(out.err)
-	case err != nil:
+	} else if err != nil {
 		return fmt.Errorf("pop3: reading a released mail: %w", err)
-	case n != m.Size:
-		return fmt.Errorf("pop3: a released mail has %d octets, not %d", n, m.Size)
 	}
 	if err := out.end(); err != nil {
 		return clientError(err)
 	}
 	s.partly = false
 	if p.verb == cmdRETR {
+		m.withheld = false
 		p.drop.last = max(p.drop.last, p.message)
 		s.relay.counters.released.Add(1)
 	}
 	return nil
+}
+
+// fetchReleased returns the whole of a released mail, which the caller closes. Only then may the reply begin: a session that ended
+// in the midst of it would end like this each time, and take the client's deletions with it.
+func (s *session) fetchReleased(o scanner.Origin, m *releasedMail) (_ *scanner.Buffer, err error) {
+	source, err := s.cfg.Releases.Open(o, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	mail := s.cfg.Spool.NewBuffer()
+	if _, err := io.Copy(mail, source); err != nil {
+		mail.Close()
+		return nil, err
+	}
+	if mail.Size() != m.Size {
+		mail.Close()
+		return nil, fmt.Errorf("it has %d octets, not %d", mail.Size(), m.Size)
+	}
+	return mail, nil
 }
 
 // consume makes the deletions in a maildrop, which may be nil, final, once the server has done so with its own. It returns

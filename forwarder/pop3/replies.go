@@ -224,7 +224,9 @@ func (s *session) answer(p *pending) error {
 	case err != nil:
 		return err
 	case p.answer == answerLogin && ok:
-		p.accepted = !s.authed.Swap(true)
+		if p.accepted = !s.authed.Swap(true); p.accepted {
+			s.account.Store(&p.account)
+		}
 	case p.answer == answerLines && ok:
 		f := newFramer(s.style.lfOnly())
 		if err := s.readBody(f, through{s.out}); err != nil {

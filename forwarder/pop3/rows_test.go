@@ -23,7 +23,7 @@ P07  truncated mail                              p07-truncated p07-end-cut p27-t
 P08  CAPA filtered in its own reply only         p08-capa session-long-capa
 P09  what is dropped of CAPA                     p08-capa p09-capa-pass p12-auth-list
 P10  refused in order                            p10-in-order p10-top FuzzClientCommands
-P11  APOP's greeting                             p11-apop p11-greeting-err
+P11  APOP's greeting                             p11-apop p11-greeting-err p11-names-after-login
 P12  SASL                                        p12-auth p12-auth-list p38-sasl session-bad-sasl TestSecretsStayOut
 P13  STLS                                        p13-stls-hide p13-stls-pass p13-stls-refused p13-stls-inject-client p13-stls-inject-server
 P14  judged un-stuffed                           p14-unstuffed p02-terminator FuzzFramer
@@ -34,7 +34,7 @@ P18  pipelined without leave                     p18-pipeline p18-dele-quit p18-
 P19  QUIT                                        p19-quit p19-quit-half-close p19-no-quit session-after-quit TestServerFailsWithinMessage TestClientGoneWithinRetrieval
 P20  RSET, and DELE's reply                      p20-rset p20-dele-refused p31-dele-withheld
 P21  the server's session ends with the client   p21-client-gone p16-resp-codes TestClientGoneEndsJudgement TestClientGoneWithinRetrieval TestClientGoneWithinDelivery
-P22  the server is kept alive                    p22-keep-alive p22-not-before-login p22-server-gone
+P22  the server is kept alive                    p22-keep-alive p22-local-behind p22-not-before-login p22-server-gone
 P23  the octets in RETR's +OK                    p23-replace p24-sizes p25-tag p28-drip
 P24  LIST and RETR agree                         p24-sizes p24-unpadded p24-pad p24-pad-short p24-pad-drip p28-drip
 P25  nothing is put into clean mail              p24-sizes p25-tag p28-drip p28-wait

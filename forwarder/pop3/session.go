@@ -45,7 +45,6 @@ type session struct {
 	in       *bufio.Reader
 	user     string        // as the client gave it last
 	users    identity      // what USER said
-	login    string        // the one name the server can have accepted; empty when that is not certain
 	drop     *maildrop     // released mails of the user, nil for none
 	bad      int           // commands that were no commands
 	gone     bool          // the client's FIN was read
@@ -65,12 +64,13 @@ type session struct {
 	owed      int     // replies of the server to NOOPs of the gateway's own
 
 	// Shared.
-	upstream   sync.Mutex    // what goes to the server goes whole
-	authed     atomic.Bool   // the server accepted a login
-	quitSent   atomic.Bool   // QUIT is on its way to the server
-	halfClosed atomic.Bool   // the client's FIN was passed on to the server
-	speaks     atomic.Int32  // speaksUnknown and so on
-	known      chan struct{} // closed when that is settled
+	upstream   sync.Mutex              // what goes to the server goes whole
+	authed     atomic.Bool             // the server accepted a login
+	account    atomic.Pointer[account] // whose; nil before. Written once, by the pump that learns both
+	quitSent   atomic.Bool             // QUIT is on its way to the server
+	halfClosed atomic.Bool             // the client's FIN was passed on to the server
+	speaks     atomic.Int32            // speaksUnknown and so on
+	known      chan struct{}           // closed when that is settled
 	began      time.Time
 	served     atomic.Int64  // nanoseconds before login in which the client waited for the server
 	active     atomic.Int64  // when a reply last left, in nanoseconds since began

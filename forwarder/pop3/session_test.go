@@ -297,8 +297,8 @@ func TestUserIsBounded(t *testing.T) {
 		judge := &clerk{}
 		st := openWith(t.Context(), t, Config{Judge: judge})
 		st.send(st.server, "+OK ready\r\n")
-		st.send(st.client, "USER "+strings.Repeat("u", 900)+"\r\nRETR 1\r\n")
-		st.send(st.server, "+OK\r\n+OK\r\nmail\r\n.\r\n")
+		st.send(st.client, "USER "+strings.Repeat("u", 900)+"\r\nPASS x\r\nRETR 1\r\n")
+		st.send(st.server, "+OK\r\n+OK\r\n+OK\r\nmail\r\n.\r\n")
 		if got := judge.seen[0].origin.User; got != strings.Repeat("u", maxUser) {
 			t.Errorf("user is %q", got)
 		}

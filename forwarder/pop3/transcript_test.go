@@ -39,7 +39,7 @@ import (
 //	sleep: DURATION
 //	client sees: end | reset;  server sees: end | reset
 //	judged: TEXT       the next judgement was of this content; judged head: of this content, which was not complete
-//	user: NAME         the origin of that judgement
+//	user: NAME         the origin of that judgement; login: NAME its login
 //	error: TEXT        the session's error has this in it; the session is over. "none": over without error
 //	counters: NAME=N…  at the end
 //	released: USER ID "…"   before the session: a mail waits for USER; an ID of broken cannot be read
@@ -62,7 +62,7 @@ var octetSteps = []string{"C:", "C>", "S:", "S>", "client gets:", "server gets:"
 
 var otherSteps = []string{
 	"config:", "judge:", "mark:", "client waits", "client has all", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
-	"released:", "consumed:", "sleep:", "client sees:", "server sees:", "user:", "error:", "counters:", "modes:",
+	"released:", "consumed:", "sleep:", "client sees:", "server sees:", "user:", "login:", "error:", "counters:", "modes:",
 }
 
 func readTranscript(t *testing.T, path string) transcript {
@@ -155,10 +155,10 @@ func TestTranscripts(t *testing.T) {
 func TestTranscriptsAreThere(t *testing.T) {
 	want := strings.Fields(`
 		p01-multiline p01-unknown p02-terminator p03-stuffing p04-lf-only p04-lf-body p04-lf-mixed p04-cr-dot p04-lf-commands p05-octets p05-commands p06-long-line p07-truncated p07-end-cut
-		p08-capa p09-capa-pass p10-in-order p10-top i3-mark p11-apop p11-greeting-err p12-auth p12-auth-list p13-stls-hide p13-stls-pass
+		p08-capa p09-capa-pass p10-in-order p10-top i3-mark p11-apop p11-greeting-err p11-names-after-login p12-auth p12-auth-list p13-stls-hide p13-stls-pass
 		p13-stls-refused p13-stls-inject-client p13-stls-inject-server p14-unstuffed p15-utf8 p16-resp-codes p16-no-codes p16-forgotten
 		p17-order p18-pipeline p18-dele-quit p18-bad-behind-login p19-no-quit p19-quit p19-quit-half-close p20-rset p20-dele-refused p21-client-gone p22-keep-alive
-		p22-not-before-login p22-server-gone p23-replace p24-sizes p24-unpadded p24-pad p24-pad-short p24-pad-drip p25-tag p26-top-zero
+		p22-local-behind p22-not-before-login p22-server-gone p23-replace p24-sizes p24-unpadded p24-pad p24-pad-short p24-pad-drip p25-tag p26-top-zero
 		p26-top-zero-body p26-top-lines p26-top-notice p26-top-first p26-top-tagged p27-too-large p27-too-large-tag p27-too-large-cut
 		p27-drip-retry p27-drip-silent p28-drip p28-wait p28-replace p29-budget p29-budget-judge p30-uidl p31-dele p31-dele-withheld
 		p32-retry p33-notice p34-judged-anew p35-last-xtnd p35-capabilities p37-half-close p37-half-close-retr p37-reset-client p37-reset-server p38-autologout p38-command p38-login p38-login-total
@@ -392,7 +392,7 @@ func (st *stage) step(s step) {
 		if got := st.relay.cfg.Releases.(*outbox).consumption(); got != s.text {
 			t.Errorf("consumed are %q, want %q", got, s.text)
 		}
-	case "judged:", "judged head:", "user:":
+	case "judged:", "judged head:", "user:", "login:":
 		synctest.Wait()
 		st.judgement(s)
 	case "error:":
@@ -463,6 +463,12 @@ func (st *stage) sees(name string, p *party, end string) {
 func (st *stage) judgement(s step) {
 	st.judge.mu.Lock()
 	defer st.judge.mu.Unlock()
+	if s.kind == "login:" {
+		if st.judged == 0 || st.judge.seen[st.judged-1].origin.Login != s.text {
+			st.t.Errorf("origins are %+v, want login %s", st.judge.seen, s.text)
+		}
+		return
+	}
 	if s.kind == "user:" {
 		if st.judged == 0 || st.judge.seen[st.judged-1].origin.User != s.text {
 			st.t.Errorf("origins are %+v, want user %s", st.judge.seen, s.text)
