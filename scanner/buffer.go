@@ -192,13 +192,18 @@ func (b *Buffer) Reader() *io.SectionReader { return io.NewSectionReader(b, 0, b
 // WriteTo implements io.WriterTo over what has been written, from the beginning each time. Unlike a copy from Reader it
 // takes no buffer while the content is in memory.
 //
-// It also puts all of the content where Part.Region finds it: one goroutine calls it first, before others read.
+// It also puts all of the content where Part.Region finds it: one goroutine calls it first, before others read. Nobody calls it
+// while another call is under way.
 func (b *Buffer) WriteTo(w io.Writer) (int64, error) {
 	if b.file != nil {
 		if err := b.flush(); err != nil {
 			return 0, err
 		}
-		return io.CopyBuffer(onlyWriter{w}, onlyReader{b.Reader()}, make([]byte, gather))
+		buf := b.mem[:cap(b.mem)] // nothing is gathered there any more
+		if len(buf) == 0 {
+			buf = make([]byte, gather)
+		}
+		return io.CopyBuffer(onlyWriter{w}, onlyReader{b.Reader()}, buf)
 	}
 	n, err := w.Write(b.mem)
 	return int64(n), err

@@ -66,7 +66,7 @@ type Config struct {
 
 	Dials          int   // under way at once; 0: 256
 	DialsPerServer int   // under way at once to one address and port; 0: 32
-	Received       int64 // octets that all servers together may send ahead of their relays; 0: 256 MiB
+	Received       int64 // octets that all servers together may send ahead of their relays; 0: 32 MiB
 }
 
 // Defaults and bounds.

@@ -34,7 +34,7 @@ const (
 func defaultBounds() Bounds {
 	return Bounds{
 		Sessions: 2000, PerClient: 20, Dials: 256, DialsPerServer: 32,
-		Received: 256 << 20, SpoolMemory: 256 << 20, SpoolDisk: 32 << 30, MemoryAction: Refuse,
+		Received: 32 << 20, SpoolMemory: 256 << 20, SpoolDisk: 32 << 30, MemoryAction: Refuse,
 	}
 }
 
