@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,8 +69,8 @@ type judgements struct {
 	refused atomic.Uint64 // mails that were not judged for want of memory
 }
 
-// begin takes note of a mail. end must follow.
-func (j *judgements) begin(now time.Time) (end func(time.Time)) {
+// begin takes note of a mail. end must follow, which is told whether its verdict was reached.
+func (j *judgements) begin(now time.Time) (end func(now time.Time, reached bool)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.begun == nil {
@@ -78,11 +79,13 @@ func (j *judgements) begin(now time.Time) (end func(time.Time)) {
 	id := j.next
 	j.next++
 	j.begun[id] = now
-	return func(now time.Time) {
+	return func(now time.Time, reached bool) {
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		delete(j.begun, id)
-		j.reached = now
+		if reached {
+			j.reached = now
+		}
 	}
 }
 
@@ -115,8 +118,15 @@ func (w watchedJudge) Judge(ctx context.Context, o scanner.Origin, mail *scanner
 		return r
 	}
 	end := w.mirror.judgements.begin(time.Now())
-	defer func() { end(time.Now()) }()
+	reached := false
+	defer func() { end(time.Now(), reached) }()
 	r := w.judge.Judge(ctx, o, mail, complete)
+	reached = ctx.Err() == nil && !hasFailed(r.Verdict)
 	w.mirror.noteVerdict(o, r.Verdict)
 	return r
+}
+
+// hasFailed says whether a judgement ended in an error, which is no sign that any engine works.
+func hasFailed(v scanner.Verdict) bool {
+	return v.Cause == scanner.CauseError || slices.Contains(v.Also, scanner.CauseError)
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -10,6 +12,8 @@ import (
 
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/cmd/mirrorgw/unscanned"
+	"mirrorgw/scanner"
 	"mirrorgw/stack"
 )
 
@@ -180,12 +184,69 @@ func TestJudgements(t *testing.T) {
 	if d := j.waiting(now.Add(15 * time.Second)); d != 15*time.Second {
 		t.Errorf("both wait: %v", d)
 	}
-	other(now.Add(20 * time.Second))
+	failed := j.begin(now.Add(16 * time.Second))
+	failed(now.Add(17*time.Second), false)
+	if d := j.waiting(now.Add(18 * time.Second)); d != 18*time.Second {
+		t.Errorf("a judgement failed, which is no progress: %v", d)
+	}
+	other(now.Add(20*time.Second), true)
 	if d := j.waiting(now.Add(25 * time.Second)); d != 5*time.Second {
 		t.Errorf("a verdict was reached: %v", d)
 	}
-	stuck(now.Add(30 * time.Second))
+	stuck(now.Add(30*time.Second), true)
 	if d := j.waiting(now.Add(time.Hour)); d != 0 {
 		t.Errorf("all are done: %v", d)
+	}
+}
+
+// seenEngine is an engine that says err of any part.
+type seenEngine struct{ err error }
+
+func (seenEngine) Name() string { return "seen" }
+
+func (s seenEngine) Scan(context.Context, *scanner.Part) (scanner.Findings, error) { return nil, s.err }
+
+// While one mail hangs, others that end in an error, or whose client has gone, are no progress: the watchdog must see the one.
+func TestOnlyAVerdictIsProgress(t *testing.T) {
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		what     string
+		ctx      context.Context
+		err      error
+		progress bool
+	}{
+		{"clean", t.Context(), nil, true},
+		{"encrypted", t.Context(), &scanner.Obstacle{Cause: scanner.CauseEncrypted}, true},
+		{"an engine that failed", t.Context(), errors.New("down"), false},
+		{"nobody waits any more", gone, nil, false},
+	} {
+		s, err := scanner.New(scanner.Config{Engines: []scanner.Engine{seenEngine{c.err}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var unused struct {
+			scanner.Keeper
+			scanner.Composer
+		}
+		judge, err := scanner.NewJudge(scanner.JudgeConfig{Scanner: s, Keeper: unused, Composer: unused, Policy: scanner.Policy{scanner.CauseEncrypted: scanner.Tag}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		book, err := unscanned.Open(t.TempDir(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &mirror{intake: newIntakeBench(t, "").intake, book: book}
+		m.judgements.begin(time.Now().Add(-time.Hour)) // hangs
+		mail := scanner.Spool{}.NewBuffer()
+		defer mail.Close()
+		if _, err := mail.Write([]byte("Subject: hello\r\n\r\nhello\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		r := watchedJudge{judge, m}.Judge(c.ctx, scanner.Origin{}, mail, true)
+		if progress := m.judgements.waiting(time.Now()) < time.Hour; progress != c.progress {
+			t.Errorf("%s: progress %t after verdict %+v", c.what, progress, r.Verdict)
+		}
 	}
 }
