@@ -39,6 +39,7 @@ type record struct {
 	method       uint16
 	packed, size int64
 	data         int64 // offset of the content, in a local header; of the local header, in a directory
+	end          int64 // behind the description itself
 }
 
 // zipFile is a zip archive being opened.
@@ -54,6 +55,7 @@ type zipFile struct {
 type directory struct {
 	span
 	shift int64 // what is to be added to its offsets: what stands ahead of the archive
+	tail  int64 // behind the record that ends it
 }
 
 // reading is one way to read one member.
@@ -89,7 +91,7 @@ func openZip(o *opening, _ int64) error {
 			return err
 		}
 		if ok {
-			members = append(members, member{at, c, z.leadsTo(at, c.data)})
+			members = append(members, member{at: at, central: c, locals: z.leadsTo(at, c.data)})
 		}
 	}
 	if err := z.expect(members); err != nil {
@@ -97,14 +99,14 @@ func openZip(o *opening, _ int64) error {
 	}
 	named := make(map[int64]bool)
 	for _, m := range slices.Backward(members) { // an archive's directory stands behind those of the archives stored in it
-		if z.covered(m.at) {
-			continue
+		for _, at := range m.locals {
+			named[at] = true
+		}
+		if err := z.leave(&m); err != nil {
+			return err
 		}
 		if err := z.member(m); err != nil {
 			return err
-		}
-		for _, at := range m.locals {
-			named[at] = true
 		}
 	}
 	for _, at := range f.locals {
@@ -130,6 +132,7 @@ type member struct {
 	at      int64 // of the entry
 	central record
 	locals  []int64 // headers to which it leads
+	left    bool    // some of these to a content that is an archive of its own
 }
 
 // findDirectories reads where the directories are, as far as their ends say so.
@@ -142,8 +145,9 @@ func (z *zipFile) findDirectories() error {
 		if len(b) < endLen {
 			continue
 		}
+		tail := at + endLen
 		le := binary.LittleEndian
-		if err := z.addDirectory(at, int64(le.Uint32(b[12:])), int64(le.Uint32(b[16:]))); err != nil {
+		if err := z.addDirectory(at, tail, int64(le.Uint32(b[12:])), int64(le.Uint32(b[16:]))); err != nil {
 			return err
 		}
 		at -= locatorLen + end64Len
@@ -152,7 +156,7 @@ func (z *zipFile) findDirectories() error {
 		}
 		if at >= 0 && len(b) == end64Len && string(b[:4]) == "PK\x06\x06" {
 			size, offset := min(le.Uint64(b[40:]), 1<<62), min(le.Uint64(b[48:]), 1<<62)
-			if err := z.addDirectory(at, int64(size), int64(offset)); err != nil {
+			if err := z.addDirectory(at, tail, int64(size), int64(offset)); err != nil {
 				return err
 			}
 		}
@@ -161,7 +165,7 @@ func (z *zipFile) findDirectories() error {
 }
 
 // addDirectory notes one that ends at an offset, and says that it begins at another.
-func (z *zipFile) addDirectory(end, size, offset int64) error {
+func (z *zipFile) addDirectory(end, tail, size, offset int64) error {
 	begin := end - size
 	if begin < 0 || offset > begin {
 		return nil
@@ -169,7 +173,7 @@ func (z *zipFile) addDirectory(end, size, offset int64) error {
 	if len(z.directories) >= maxDirectories {
 		return budget("more than %d directories", maxDirectories)
 	}
-	z.directories = append(z.directories, directory{span{begin, end}, begin - offset})
+	z.directories = append(z.directories, directory{span{begin, end}, begin - offset, tail})
 	return nil
 }
 
@@ -221,7 +225,7 @@ func (z *zipFile) central(at int64) (r record, ok bool, err error) {
 	if err != nil || len(text) < nameLen+extraLen {
 		return r, false, err
 	}
-	r.name = string(text[:min(nameLen, maxName)])
+	r.name, r.end = string(text[:min(nameLen, maxName)]), at+int64(centralLen+nameLen+extraLen)
 	r.extend(text[nameLen:], true)
 	return r, true, nil
 }
@@ -239,6 +243,7 @@ func (z *zipFile) local(at int64) (r record, ok bool, err error) {
 		packed: int64(le.Uint32(b[18:])), size: int64(le.Uint32(b[22:])),
 		data: at + localLen + int64(nameLen+extraLen),
 	}
+	r.end = r.data
 	text, err := z.bytes(at+localLen, nameLen+extraLen)
 	if err != nil {
 		return r, false, err
@@ -293,8 +298,52 @@ func (z *zipFile) member(m member) error {
 			}
 		}
 	}
-	if len(m.locals) == 0 && len(z.found.ends) > 0 && m.central.size > 0 {
+	if len(m.locals) == 0 && !m.left && len(z.found.ends) > 0 && m.central.size > 0 {
 		z.out.Note(scanner.CauseMalformed, "zip: "+quote(m.central.name)+" is not where the directory says")
+	}
+	return nil
+}
+
+// leave takes those headers from an entry that are sure to be read where a stored content is opened as an archive of its own: the entry
+// and all that leads from it, by every directory that holds it, stands in that content, whose offsets count from there. A length in a
+// header that some reader does not look at hides nothing thereby. Its offset as it stands is left, too, where another directory ends
+// behind that content: readers go by the last.
+func (z *zipFile) leave(m *member) error {
+	for _, s := range z.stored {
+		if !s.holds(m.at) || m.central.end > s.to {
+			continue
+		}
+		var inner []int64
+		whole := true
+		for _, d := range z.directories {
+			if d.holds(m.at) {
+				whole = whole && d.from >= s.from && d.tail <= s.to && d.shift >= s.from
+				inner = append(inner, m.central.data+d.shift)
+			}
+		}
+		if !whole || len(inner) == 0 {
+			continue
+		}
+		around := slices.ContainsFunc(z.found.ends, func(at int64) bool { return at >= s.to })
+		var rest []int64
+		for _, at := range m.locals {
+			if around && at == m.central.data && !slices.Contains(inner, at) {
+				m.left = true
+				continue
+			}
+			if slices.Contains(inner, at) && s.holds(at) {
+				l, ok, err := z.local(at)
+				if err != nil {
+					return err
+				}
+				if ok && l.data+max(l.packed, m.central.packed) <= s.to {
+					m.left = true
+					continue
+				}
+			}
+			rest = append(rest, at)
+		}
+		m.locals = rest
 	}
 	return nil
 }
