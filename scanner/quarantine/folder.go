@@ -106,8 +106,8 @@ func (f Folder) Export(id string) (io.ReadCloser, error) {
 }
 
 // Delete removes an item for good, and takes its release back: it no longer waits for its reader, and its content is judged
-// anew. Errors: ErrNotFound; those of the file system, after which the item is gone from the list all the same if it could be
-// renamed.
+// anew unless another item has the same. Errors: ErrNotFound; those of the file system, after which the item is gone from the
+// list all the same if it could be renamed.
 func (f Folder) Delete(id string) error {
 	root, err := f.openItem(id)
 	if err != nil {

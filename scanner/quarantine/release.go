@@ -46,8 +46,8 @@ func Mailbox(server netip.AddrPort, login string) string {
 const mailboxLength = 32
 
 // Release lets the reader of an item have it: from now on its content is allowed, and it waits for the next login to its
-// mailbox. Both are durable when Release returns. waits is false when the mailbox is not known, and when the item has been
-// fetched before. A gateway that runs sees it at once.
+// mailbox. Both are durable when Release returns. waits is false when the mailbox is not known. An item that has been fetched
+// since it was released waits again. A gateway that runs sees it at once.
 //
 // Errors: ErrNotFound; what is wrong with the item; those of the file system.
 func (f Folder) Release(id string) (waits bool, err error) {
@@ -167,9 +167,18 @@ func releaseOf(root *os.Root, item *Item) Release {
 	return NotReleased
 }
 
-// revoke takes the marks of an item away.
+// revoke takes the marks of an item away, but for that of its content while another item has the same: a mail that was fetched
+// twice is two items, and which of them was released the mark does not say.
 func revoke(root *os.Root, item *Item) error {
-	for _, path := range []string{item.waitingMark(), item.allowedMark()} {
+	shared, err := sharesContent(root, item)
+	if err != nil {
+		return err
+	}
+	paths := []string{item.waitingMark()}
+	if !shared {
+		paths = append(paths, item.allowedMark())
+	}
+	for _, path := range paths {
 		if path == "" {
 			continue
 		}
@@ -178,6 +187,27 @@ func revoke(root *os.Root, item *Item) error {
 		}
 	}
 	return nil
+}
+
+// sharesContent says whether there is another item with the content of one, when that is allowed.
+func sharesContent(root *os.Root, item *Item) (bool, error) {
+	if item.Release == NotReleased {
+		return false, nil
+	}
+	names, err := ids(root)
+	if err != nil {
+		return false, err
+	}
+	for _, id := range names {
+		if id == item.ID {
+			continue
+		}
+		// One that is damaged, or deleted since, has no release to keep.
+		if other, err := read(root, id); err == nil && other.SHA256 == item.SHA256 {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // mark creates an empty file, durably, unless it is there already.

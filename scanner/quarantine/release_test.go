@@ -78,6 +78,29 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// A mail that was fetched twice is two items of one content: deleting the one leaves the other's release as it is.
+func TestDeleteADuplicate(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	first, second := keep(t, s, testMail), keep(t, s, testMail)
+	keep(t, s, "other")
+	allowed := func() bool { return s.Allowed(sha256.Sum256([]byte(testMail))) }
+	if waits, err := s.Release(first); err != nil || !waits {
+		t.Fatalf("waits %v, %v", waits, err)
+	}
+	if err := s.Delete(second); err != nil || !allowed() || waiting(t, s.Folder, testMailbox()) != first {
+		t.Errorf("the duplicate is deleted: allowed %t, waiting %q, %v", allowed(), waiting(t, s.Folder, testMailbox()), err)
+	}
+	if err := s.Consume(testMailbox(), first); err != nil {
+		t.Fatal(err)
+	}
+	if waits, err := s.Release(first); err != nil || !waits || waiting(t, s.Folder, testMailbox()) != first {
+		t.Errorf("released again after it was fetched: waits %v, %v", waits, err)
+	}
+	if err := s.Delete(first); err != nil || allowed() || waiting(t, s.Folder, testMailbox()) != "" {
+		t.Errorf("the last one is deleted: allowed %t, %v", allowed(), err)
+	}
+}
+
 func TestReleaseSeveral(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	now := newItem("").Time
