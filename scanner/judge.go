@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -235,9 +236,11 @@ func (j *Judge) count(o Origin, r Ruling) {
 	j.note(o, r)
 }
 
-// escalate turns the refusal of a mail that engines keep failing on into its replacement.
+// escalate turns the refusal of a mail that engines keep failing on into its replacement. A mail that could not be read back from
+// the spool has no digest to know it again by, and could not be kept either: it is not counted, or all such mails were one.
 func (j *Judge) escalate(v Verdict, action Action, cause Cause) Action {
 	switch {
+	case v.SHA256 == [sha256.Size]byte{}:
 	case cause != CauseError:
 		j.retries.forget(v.SHA256)
 	case action == Retry && j.retries.due(v.SHA256, j.now()):

@@ -259,6 +259,28 @@ func TestEscalation(t *testing.T) {
 	}
 }
 
+// Mails that cannot be read back from the spool have no digest: they are not taken for one mail that is refused again and again.
+func TestMailsWithoutADigestDoNotEscalate(t *testing.T) {
+	b := newBench(t, nil, &seeker{})
+	for i := range 5 {
+		b.now = b.now.Add(escalateAfter)
+		mail := Spool{Memory: 1}.NewBuffer()
+		defer mail.Close()
+		if _, err := mail.Write([]byte("\r\n" + strings.Repeat("x", i))); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(mail.flush(), mail.file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if r := b.judge.Judge(t.Context(), origin(), mail, true); r.Action != Retry || r.Verdict.Cause != CauseError || r.Verdict.SHA256 != [32]byte{} {
+			t.Errorf("%s after verdict %+v", r.Action, r.Verdict)
+		}
+	}
+	if n, failed := b.judge.retries.order.Len(), b.judge.Counters().QuarantineFailures; n != 0 || failed != 0 {
+		t.Errorf("%d mails are counted, %d were to be replaced", n, failed)
+	}
+}
+
 func TestEscalationTableIsBounded(t *testing.T) {
 	e := NewRetries()
 	now := time.Now()

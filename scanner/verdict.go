@@ -69,7 +69,7 @@ type Verdict struct {
 	Detail   string    // for a person: which limit, which error; empty when clean or infected
 	Findings []Finding // not empty exactly when Class is Infected
 	Size     int64     // octets of the mail
-	SHA256   [32]byte  // of the mail; of what had arrived when it outgrew the spool
+	SHA256   [32]byte  // of the mail; of what had arrived when it outgrew the spool; zero when it could not be read back
 	Took     time.Duration
 	Cached   bool // the same content has been judged before, see Config.Cache
 }
