@@ -63,14 +63,15 @@ type History struct {
 	line     []byte
 	out      *bufio.Writer
 	size     int64
+	buffered uint64 // records in out
 	recorded uint64
 	lost     uint64
 }
 
 // HistoryCounters says what a History has done.
 type HistoryCounters struct {
-	Recorded uint64 // deliveries recorded
-	Lost     uint64 // deliveries that could not be recorded: the day's file was full, or the disk
+	Recorded uint64 // deliveries recorded, those in memory only not yet included
+	Lost     uint64 // deliveries that could not be recorded: the day's file was full, or the disk. Parts of them may have been
 }
 
 // OpenHistory opens the history in the quarantine s, which keeps each day for keep; 0 records nothing and removes what there is.
@@ -109,16 +110,31 @@ func (h *History) Delivered(at time.Time, o scanner.Origin, v scanner.Verdict) {
 	if err == nil {
 		h.line, err = appendRecord(h.line[:0], at.UTC(), o, v)
 	}
-	if err == nil && h.size+int64(len(h.line)) <= maxDay {
-		_, err = h.out.Write(h.line)
-		h.size += int64(len(h.line))
-		h.recorded++
-	} else {
+	if err == nil && h.size+int64(len(h.line)) > maxDay {
 		h.lost++
+		return
+	}
+	if err == nil && h.out.Available() < len(h.line) {
+		err = h.write()
 	}
 	if err != nil {
+		h.lost++
 		h.fail(err)
+		return
 	}
+	_, _ = h.out.Write(h.line) // to memory, where there is room for it
+	h.size += int64(len(h.line))
+	h.buffered++
+}
+
+// write writes what is in memory to the file.
+func (h *History) write() error {
+	if err := h.out.Flush(); err != nil {
+		return err
+	}
+	h.recorded += h.buffered
+	h.buffered = 0
+	return nil
 }
 
 // appendRecord adds a Record as a line of JSON. It is written by hand, since it is written for every mail.
@@ -167,10 +183,12 @@ func (h *History) open(at time.Time) (err error) {
 	return nil
 }
 
-// fail says that records are lost, and begins anew with the next one.
+// fail says that records are lost, those in memory among them, and begins anew with the next one.
 func (h *History) fail(err error) {
 	h.log.Warn("what is delivered is not recorded", "error", err)
 	_ = h.end() // it has failed already
+	h.lost += h.buffered
+	h.buffered = 0
 }
 
 // end closes the file.
@@ -178,7 +196,7 @@ func (h *History) end() error {
 	if h.file == nil {
 		return nil
 	}
-	err := errors.Join(h.out.Flush(), h.file.Close())
+	err := errors.Join(h.write(), h.file.Close())
 	h.file, h.out = nil, nil
 	return err
 }
@@ -207,7 +225,7 @@ func (h *History) flush() {
 	if h.file == nil || h.out.Buffered() == 0 {
 		return
 	}
-	if err := h.out.Flush(); err != nil {
+	if err := h.write(); err != nil {
 		h.fail(err)
 	}
 }

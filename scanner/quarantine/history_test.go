@@ -163,6 +163,49 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
+// What a full disk takes is counted: the records in memory too, whether it shows when they are flushed, when there is no room for
+// one more, or when the day ends.
+func TestHistoryOnAFullDisk(t *testing.T) {
+	at := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		provoke func(*History)
+		lost    uint64
+	}{
+		"flush":   {(*History).flush, 3},
+		"no room": {func(h *History) { fill(h, at) }, 4},
+		"day":     {func(h *History) { deliver(h, at.Add(day), "10.0.0.1:1", 1) }, 4},
+	} {
+		h := openHistory(t, openStore(t, t.TempDir()), 30*day)
+		deliver(h, at, "10.0.0.1:1", 1)
+		h.flush()
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.file.Close()
+		h.file = full
+		h.out.Reset(full)
+		for range 3 {
+			deliver(h, at, "10.0.0.1:1", 1)
+		}
+		c.provoke(h)
+		if got, want := h.Counters(), (HistoryCounters{Recorded: 1, Lost: c.lost}); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+		deliver(h, at, "10.0.0.1:1", 1)
+		h.flush()
+		if got, want := h.Counters(), (HistoryCounters{Recorded: 2, Lost: c.lost}); got != want {
+			t.Errorf("%s: when there is room again %+v, want %+v", name, got, want)
+		}
+	}
+}
+
+// fill leaves no room in memory and delivers one more.
+func fill(h *History, at time.Time) {
+	h.out.Write(make([]byte, h.out.Available()))
+	deliver(h, at, "10.0.0.1:1", 1)
+}
+
 // A record is on the disk after a second at most, and all are when it closes.
 func TestHistoryRun(t *testing.T) {
 	s := openStore(t, t.TempDir())
