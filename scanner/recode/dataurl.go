@@ -28,9 +28,12 @@ func (s *search) url(at int64) error {
 	}
 	typ := strings.ToLower(string(head[:comma]))
 	begin := at + int64(comma) + 1
-	text := &urlText{r: io.NewSectionReader(s.content, begin, s.content.Size()-begin)}
-	content := transfer.NewReader(text, newPercent)
 	media, encoded := strings.CutSuffix(strings.ReplaceAll(typ, " ", ""), ";base64")
+	text := &urlText{ends: "\"'<>)", r: io.NewSectionReader(s.content, begin, s.content.Size()-begin)}
+	if encoded {
+		text.ends += ":`" // no digits, and what begins another URL that this one must not hide
+	}
+	content := transfer.NewReader(text, newPercent)
 	if encoded {
 		content = transfer.NewReader(content, func(w io.Writer) io.WriteCloser { return transfer.NewBase64(w, transfer.Base64{URL: true}) })
 	}
@@ -43,6 +46,7 @@ func (s *search) url(at int64) error {
 // urlText is what stands in a content up to the end of a URL.
 type urlText struct {
 	r     io.Reader
+	ends  string // each of these octets ends it
 	read  int64
 	ended bool
 }
@@ -53,7 +57,7 @@ func (u *urlText) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := u.r.Read(p)
-	if end := bytes.IndexAny(p[:n], "\"'<>)"); end >= 0 {
+	if end := bytes.IndexAny(p[:n], u.ends); end >= 0 {
 		n, u.ended = end, true
 	}
 	u.read += int64(n)

@@ -6,7 +6,7 @@
 // Opener is a scanner.Opener. It looks at the octets of every decoded part, whatever charset or type is claimed:
 //
 //   - text.go tells UTF-16 and UTF-32 by their mark or by where their NULs stand, and hands out the same text in UTF-8.
-//   - utf7.go does so for UTF-7, which is recognised by a Latin letter or sign in its shifted form.
+//   - utf7.go does so for UTF-7, which is recognised by a Latin letter or sign anywhere in its shifted form.
 //   - dataurl.go hands out what data: URLs hold, in base64 or percent-encoded.
 //
 // The whole mail is not looked at: what it holds comes as parts.

@@ -50,6 +50,7 @@ type search struct {
 	content *io.SectionReader
 	out     scanner.Contents
 	utf7    bool
+	shifts  shifts
 	done    int64 // what stands before this has been handed out as part of a URL
 }
 
@@ -76,14 +77,7 @@ func (s *search) window(window []byte, at int64) error {
 	if at == 0 {
 		from = 0
 	}
-	for i := from; i < len(window) && !s.utf7; i++ {
-		plus := bytes.IndexByte(window[i:], '+')
-		if plus < 0 {
-			break
-		}
-		i += plus
-		s.utf7 = s.shifted(at + int64(i) + 1)
-	}
+	s.utf7 = s.utf7 || s.shifts.find(window[min(from, len(window)):])
 	for i := lookBack; i < len(window); i++ {
 		colon := bytes.IndexByte(window[i:], ':')
 		if colon < 0 {

@@ -106,6 +106,11 @@ func TestCharsets(t *testing.T) {
 			}
 		}
 	}
+	for _, high := range []string{"語", "𝄞", strings.Repeat("語", 40)} { // a shift that does not begin with a Latin letter
+		if out := open(t, "1", utf7(high+page, true)); !slices.Contains(out.contents, high+page) {
+			t.Errorf("UTF-7 behind %q: %q", high, out.contents)
+		}
+	}
 	for _, all := range []bool{false, true} {
 		if out := open(t, "1", utf7(page, all)); !slices.Contains(out.contents, page) {
 			t.Errorf("UTF-7 %q: %q", utf7(page, all), out.contents)
@@ -139,6 +144,8 @@ func TestDataURLs(t *testing.T) {
 		{`data:,a%zz%4`, []string{"a%zz%4"}, []string{""}},
 		{`<img src="data:a/b,one"><img src="data:a/c,two">`, []string{"one", "two"}, []string{"a/b", "a/c"}},
 		{`<img src="data:a/b,data:a/c,two">`, []string{"data:a/c,two"}, []string{"a/b"}},
+		{"data:a/b;base64,QUJD,data:text/html;base64," + encoded, []string{"ABCu\xabZ", page}, []string{"a/b", "text/html"}},
+		{"`data:text/html;base64," + encoded + "`AAAA", []string{page}, []string{"text/html"}},
 		{`<a href="data:no comma">`, nil, nil},
 	} {
 		for _, ahead := range []int{0, 1, 32<<10 - 16, 32<<10 - 12, 32<<10 - 8, 64 << 10} { // where windows end

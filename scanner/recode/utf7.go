@@ -1,21 +1,64 @@
 package recode
 
 import (
+	"bytes"
 	"io"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+// shifts looks for characters below 256 in the shifted form of UTF-7, wherever in a shift they stand: others may well be ahead of them.
+// The zero value stands at the beginning of a text.
+type shifts struct {
+	shift bool
+	bits  uint32
+	n     int // of them
+}
 
-// shifted says whether what stands at at, behind a plus sign, is a character below 256 in the shifted form of UTF-7.
-func (s *search) shifted(at int64) bool {
-	var text [3]byte
-	if n, _ := s.content.ReadAt(text[:], at); n < len(text) { // its errors show elsewhere
-		return false
+// find passes over the next octets of the text, and says whether there is one.
+func (s *shifts) find(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if !s.shift {
+			plus := bytes.IndexByte(text[i:], '+')
+			if plus < 0 {
+				return false
+			}
+			i += plus
+			*s = shifts{shift: true}
+			continue
+		}
+		v := digit(text[i])
+		if v < 0 {
+			s.shift = false
+			continue
+		}
+		s.bits = s.bits<<6 | uint32(v)
+		if s.n += 6; s.n >= 16 {
+			s.n -= 16
+			if u := s.bits >> s.n & 0xFFFF; u > 0 && u < 256 {
+				return true
+			}
+		}
 	}
-	return text[0] == 'A' && 'A' <= text[1] && text[1] <= 'P' && strings.IndexByte(digits, text[2]) >= 0
+	return false
+}
+
+// digit returns the value of a digit of base64; -1: it is none.
+func digit(c byte) int {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return int(c - 'A')
+	case 'a' <= c && c <= 'z':
+		return int(c-'a') + 26
+	case '0' <= c && c <= '9':
+		return int(c-'0') + 52
+	case c == '+':
+		return 62
+	case c == '/':
+		return 63
+	default:
+		return -1
+	}
 }
 
 // newUTF7 returns a decoder that writes UTF-8 to w.
@@ -52,7 +95,7 @@ func (d *utf7Decoder) octet(c byte) {
 		d.out = append(d.out, c)
 		return
 	}
-	v := strings.IndexByte(digits, c)
+	v := digit(c)
 	switch {
 	case v >= 0:
 		d.bits = d.bits<<6 | uint32(v)
