@@ -23,11 +23,11 @@ type Carver struct{}
 func (Carver) Name() string { return "carve" }
 
 // Open implements scanner.Opener.
-func (Carver) Open(_ context.Context, part *scanner.Part, out scanner.Contents) error {
+func (Carver) Open(ctx context.Context, part *scanner.Part, out scanner.Contents) error {
 	if part.Verbatim {
 		return nil // what it holds was found in what it was found in
 	}
-	s, err := find(part.Reader(), part.Path == "")
+	s, err := find(ctx, part.Reader(), part.Path == "")
 	if err != nil {
 		return err
 	}

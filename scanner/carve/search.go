@@ -2,6 +2,7 @@ package carve
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -89,14 +90,17 @@ const (
 
 // find passes over content; whole: it is a mail, not what was found in one. Its starts are then those of parts first, each kind in the order in which they stand.
 //
-// Errors: those of content.
-func find(content *io.SectionReader, whole bool) (*search, error) {
+// Errors: those of content; ctx's, which is looked at every 4,096 lines.
+func find(ctx context.Context, content *io.SectionReader, whole bool) (*search, error) {
 	s := &search{bounded: true, fields: true, headless: whole}
 	lines := newLineReader(content)
 	var l line
 	before := 0 // octets of the end of the line before
 	lf := false // which was LF
-	for {
+	for count := 1; ; count++ {
+		if count%4096 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		err := lines.next(&l)
 		if errors.Is(err, io.EOF) {
 			s.end(lines.at, true)
