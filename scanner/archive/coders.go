@@ -20,11 +20,27 @@ func (z *archive7z) unpack(s *streams7z, f *folder7z) (io.Reader, error) {
 	if main < 0 {
 		return nil, errors.New("coders that feed each other")
 	}
-	return z.coder(s, f, main, 0)
+	room := windows7z(maxFolder)
+	return z.coder(s, f, main, 0, &room)
 }
 
-// coder returns what comes out of one coder of a folder.
-func (z *archive7z) coder(s *streams7z, f *folder7z, index, depth int) (io.Reader, error) {
+// maxFolder bounds the memory of a folder's decoders together: one with the largest dictionary, and the small ones beside it.
+const maxFolder = maxWindow + 8<<20
+
+// windows7z is the octets that are left of maxFolder.
+type windows7z uint64
+
+// take has a decoder take n of them. Errors: errWindow.
+func (w *windows7z) take(n uint64) error {
+	if n > uint64(*w) {
+		return fmt.Errorf("%w: %d octets beside others", errWindow, n)
+	}
+	*w -= windows7z(n)
+	return nil
+}
+
+// coder returns what comes out of one coder of a folder. Its memory, and that of the coders it reads from, is taken from room.
+func (z *archive7z) coder(s *streams7z, f *folder7z, index, depth int, room *windows7z) (io.Reader, error) {
 	if depth > maxCoders || index >= len(f.sizes) {
 		return nil, errors.New("coders that feed each other")
 	}
@@ -38,7 +54,7 @@ func (z *archive7z) coder(s *streams7z, f *folder7z, index, depth int) (io.Reade
 		var input io.Reader
 		var err error
 		if from := f.bound(first + i); from >= 0 {
-			input, err = z.coder(s, f, from, depth+1)
+			input, err = z.coder(s, f, from, depth+1, room)
 		} else {
 			input, err = z.packed(s, f, first+i)
 		}
@@ -48,7 +64,7 @@ func (z *archive7z) coder(s *streams7z, f *folder7z, index, depth int) (io.Reade
 		inputs = append(inputs, input)
 	}
 	size := min(f.sizes[index], 1<<62)
-	content, err := decode7z(c, inputs, size)
+	content, err := decode7z(c, inputs, size, room)
 	if err != nil {
 		return nil, err
 	}
@@ -81,13 +97,7 @@ func (z *archive7z) packed(s *streams7z, f *folder7z, input uint64) (io.Reader, 
 		if in != input || stream >= len(s.packed) {
 			continue
 		}
-		at, room := s.at, uint64(z.size-z.base)
-		for _, n := range s.packed[:stream] {
-			at += min(n, room)
-			if at > room {
-				break
-			}
-		}
+		at, room := s.offsets[stream], uint64(z.size-z.base)
 		if at > room || s.packed[stream] > room-at {
 			return nil, errors.New("a packed stream that is not in the archive")
 		}
@@ -97,8 +107,8 @@ func (z *archive7z) packed(s *streams7z, f *folder7z, input uint64) (io.Reader, 
 	return nil, errors.New("a coder without an input")
 }
 
-// decode7z returns a reader of what a coder makes of its inputs, size octets.
-func decode7z(c coder7z, inputs []io.Reader, size uint64) (io.Reader, error) {
+// decode7z returns a reader of what a coder makes of its inputs, size octets. Its memory is taken from room, where it is much.
+func decode7z(c coder7z, inputs []io.Reader, size uint64, room *windows7z) (io.Reader, error) {
 	if c.method == "\x03\x03\x01\x1b" {
 		return newBCJ2(inputs)
 	}
@@ -118,6 +128,9 @@ func decode7z(c coder7z, inputs []io.Reader, size uint64) (io.Reader, error) {
 		for dictionary > 0 && lzma2Dictionary(dictionary-1) >= size {
 			dictionary--
 		}
+		if err := room.take(lzma2Dictionary(dictionary)); err != nil {
+			return nil, err
+		}
 		return newXZ(bareXZ(in, []byte{0x21, 1, dictionary}))
 	case "\x03\x01\x01":
 		if len(c.props) != 5 {
@@ -127,9 +140,13 @@ func decode7z(c coder7z, inputs []io.Reader, size uint64) (io.Reader, error) {
 		if dictionary := uint64(binary.LittleEndian.Uint32(head[1:])); dictionary > size {
 			binary.LittleEndian.PutUint32(head[1:], uint32(max(size, 4096)))
 		}
+		model := uint64(1536) << (head[0]%9 + head[0]/9%5) // two octets for each of its probabilities
+		if err := room.take(uint64(binary.LittleEndian.Uint32(head[1:])) + model); err != nil {
+			return nil, err
+		}
 		return newLZMA(binary.LittleEndian.AppendUint64(head, size), in)
 	case "\x03\x04\x01":
-		return newPPMd(c.props, in, size)
+		return newPPMd(c.props, in, size, room)
 	case "\x03":
 		return filtered(in, size, append([]byte{0x03, byte(len(c.props))}, c.props...))
 	case "\x03\x03\x01\x03", "\x04":
@@ -149,8 +166,11 @@ func decode7z(c coder7z, inputs []io.Reader, size uint64) (io.Reader, error) {
 	case "\x04\x01\x09":
 		return newInflate64(in), nil
 	case "\x04\x02\x02":
-		return bzip2.NewReader(in), nil
+		return bzip2.NewReader(in), room.take(900_000 * 4)
 	case "\x04\xf7\x11\x01":
+		if err := room.take(maxWindow); err != nil { // what its frames say is known later
+			return nil, err
+		}
 		content, err := newZstd(in)
 		return windowReader{content}, err
 	default:
@@ -164,7 +184,7 @@ func lzma2Dictionary(b byte) uint64 { return (2 | uint64(b&1)) << (b/2 + 11) }
 // maxModel bounds the memory of a PPMd model.
 const maxModel = 64 << 20
 
-func newPPMd(props []byte, in io.Reader, size uint64) (io.Reader, error) {
+func newPPMd(props []byte, in io.Reader, size uint64, room *windows7z) (io.Reader, error) {
 	if len(props) != 5 {
 		return nil, errors.New("PPMd without its properties")
 	}
@@ -174,6 +194,9 @@ func newPPMd(props []byte, in io.Reader, size uint64) (io.Reader, error) {
 		return nil, errors.New("PPMd of an order that there is not")
 	case memory > maxModel:
 		return nil, fmt.Errorf("%w: a PPMd model of %d octets", errWindow, memory)
+	}
+	if err := room.take(uint64(memory)); err != nil {
+		return nil, err
 	}
 	content, err := ppmd.NewH7zReader(bufio.NewReader(in), order, int(memory), int(size))
 	return &content, err

@@ -2,9 +2,12 @@ package archive
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"slices"
 
 	"mirrorgw/scanner"
 )
@@ -62,11 +65,12 @@ type sighting struct {
 // found is what one pass over a content noted.
 type found struct {
 	sightings []sighting
-	locals    []int64 // where members of a zip archive may begin
-	centrals  []int64 // where entries of a zip archive's directory may begin
-	ends      []int64 // where the ends of directories may be
-	tails     []int64 // where the lengths of members may follow them
-	full      bool    // there were more of these than maxMarks
+	locals    []int64  // where members of a zip archive may begin
+	centrals  []int64  // where entries of a zip archive's directory may begin
+	ends      []int64  // where the ends of directories may be
+	tails     []int64  // where the lengths of members may follow them
+	full      bool     // there were more of these than maxMarks
+	crowded   []string // formats of which there were more than maxSightings
 }
 
 // Passing over a content that is not in memory.
@@ -100,7 +104,7 @@ func look(part *scanner.Part) (*found, error) {
 		}
 	}
 	if file == nil {
-		f.search(all, memory, 0, true)
+		f.search(all, content, memory, 0, true)
 	} else if err := f.searchFile(all, content); err != nil {
 		return nil, err
 	}
@@ -119,19 +123,19 @@ func (f *found) searchFile(all []format, content *io.SectionReader) error {
 			return fmt.Errorf("reading the part: %w", err)
 		}
 		last := at+int64(n) >= content.Size()
-		f.search(all, buffer[:n], at, last)
+		f.search(all, content, buffer[:n], at, last)
 		if last {
 			return nil
 		}
 	}
 }
 
-// search looks in b, which stands at offset at, for what may stand anywhere.
-func (f *found) search(all []format, b []byte, at int64, last bool) {
+// search looks in b, which stands in content at offset at, for what may stand anywhere.
+func (f *found) search(all []format, content io.ReaderAt, b []byte, at int64, last bool) {
 	f.zip(b, at, last)
 	for _, known := range all {
 		if known.first == anywhere {
-			f.others(known, b, at, last)
+			f.others(known, content, b, at, last)
 		}
 	}
 }
@@ -168,20 +172,43 @@ func (f *found) zip(b []byte, at int64, last bool) {
 	}
 }
 
-// others notes where a container of the known format may begin in b, which stands at offset at.
-func (f *found) others(known format, b []byte, at int64, last bool) {
+// others notes where a container of the known format may begin in b, which stands in content at offset at.
+func (f *found) others(known format, content io.ReaderAt, b []byte, at int64, last bool) {
 	count := 0
 	for _, s := range f.sightings {
 		if s.format.name == known.name {
 			count++
 		}
 	}
-	for i := 0; count < maxSightings; count++ {
+	for i := 0; ; i++ {
 		next := bytes.Index(b[i:], []byte(known.magic))
 		if next < 0 || !last && i+next >= chunk-overlap {
 			return
 		}
-		f.sightings = append(f.sightings, sighting{known, at + int64(i+next)})
-		i += next + 1
+		i += next
+		switch {
+		case known.name == "7z" && at+int64(i) > 0 && !starts7z(content, b[i:], at+int64(i)):
+		case count >= maxSightings:
+			if !slices.Contains(f.crowded, known.name) {
+				f.crowded = append(f.crowded, known.name)
+			}
+			return
+		default:
+			f.sightings = append(f.sightings, sighting{known, at + int64(i)})
+			count++
+		}
 	}
+}
+
+// starts7z says whether the start of a 7z archive, which b holds as far as it goes, stands in content at an offset: by its checksum, so
+// that octets which look like one do not count as sightings.
+func starts7z(content io.ReaderAt, b []byte, at int64) bool {
+	var whole [start7zLen]byte
+	if len(b) < start7zLen {
+		if n, _ := content.ReadAt(whole[:], at); n < start7zLen { // the search meets its errors, too
+			return false
+		}
+		b = whole[:]
+	}
+	return crc32.ChecksumIEEE(b[12:start7zLen]) == binary.LittleEndian.Uint32(b[8:])
 }

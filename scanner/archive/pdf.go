@@ -34,8 +34,11 @@ func openPDF(o *opening, at int64) error {
 		o.out.Note(scanner.CauseEncrypted, "an encrypted PDF document")
 	}
 	count := 0
-	rest := &pdfRest{document: content}
+	rest := &pdfRest{opening: o, document: content}
 	err = eachWord(content, []byte("stream"), 2*maxStreams, func(behind int64) error {
+		if err := o.ctx.Err(); err != nil {
+			return err
+		}
 		s, ok, err := pdfStreamAt(content, behind)
 		if err != nil || !ok {
 			return err
@@ -53,8 +56,10 @@ func openPDF(o *opening, at int64) error {
 	if err != nil || len(rest.streams) == 0 {
 		return err
 	}
-	_, err = o.attempt("streams", rest)
-	return err
+	if _, err = o.attempt("streams", rest); err != nil {
+		return err
+	}
+	return o.ctx.Err()
 }
 
 // pdfEncrypted says whether the document's trailer names a dictionary for decryption (ISO 32000-1 section 7.6.1).
@@ -235,6 +240,7 @@ func (u *untilWord) Read(p []byte) (int, error) {
 
 // pdfRest reads one stream after the other.
 type pdfRest struct {
+	*opening
 	document *io.SectionReader
 	streams  []pdfStream
 	current  io.Reader
@@ -245,6 +251,9 @@ func (r *pdfRest) Read(p []byte) (int, error) {
 		if r.current == nil {
 			if len(r.streams) == 0 {
 				return 0, io.EOF
+			}
+			if err := r.ctx.Err(); err != nil { // many may be empty
+				return 0, err
 			}
 			r.current, r.streams = r.streams[0].open(r.document), r.streams[1:]
 		}

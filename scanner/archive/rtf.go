@@ -15,6 +15,9 @@ const maxObjects = 10_000
 func openRTF(o *opening, at int64) error {
 	text := o.section(at, o.size)
 	return eachWord(text, []byte(`\objdata`), maxObjects, func(from int64) error {
+		if err := o.ctx.Err(); err != nil {
+			return err
+		}
 		digits := func() io.Reader { return &hexGroup{r: bufio.NewReader(o.section(at+from, o.size))} }
 		if err := o.member("object", digits()); err != nil {
 			return err

@@ -3,7 +3,6 @@ package archive
 import (
 	"bytes"
 	"encoding/binary"
-	"hash/crc32"
 	"io"
 	"unicode/utf16"
 )
@@ -49,9 +48,6 @@ func open7z(o *opening, at int64) error {
 	}
 	if len(b) < start7zLen {
 		return nil
-	}
-	if at > 0 && crc32.ChecksumIEEE(b[12:]) != binary.LittleEndian.Uint32(b[8:]) {
-		return nil // octets that look like one
 	}
 	s := start7z{binary.LittleEndian.Uint64(b[12:]), binary.LittleEndian.Uint64(b[20:])}
 	base := at + start7zLen
@@ -216,6 +212,9 @@ func (z *archive7z) folders(s *streams7z) error {
 	}
 	names := z.names
 	for i := range s.folders {
+		if err := z.ctx.Err(); err != nil {
+			return err
+		}
 		f := &s.folders[i]
 		n := min(len(f.files), len(names))
 		if err := z.folder(s, f, names[:n]); err != nil {
@@ -312,6 +311,7 @@ func boolBytes(list []bool) []byte {
 type streams7z struct {
 	at      uint64   // of the first, behind the start of the archive
 	packed  []uint64 // the length of each
+	offsets []uint64 // of each, behind the start of the archive; 1<<62 at most
 	folders []folder7z
 }
 
@@ -404,15 +404,29 @@ func (s *streams7z) readPacked(c *cursor) error {
 		case id == idEnd:
 			return nil
 		case id == idSize:
+			s.packed = s.packed[:0]
 			for range count {
 				s.packed = append(s.packed, number(c))
 			}
+			s.offsets = offsets7z(s.at, s.packed)
 		case id == idCRC:
 			skipDigests(c, int(count))
 		default:
 			return malformed("an unknown record %#x", id)
 		}
 	}
+}
+
+// offsets7z returns where each of these lengths begins, the first at at. An offset that is past all archives stays so.
+func offsets7z(at uint64, lengths []uint64) []uint64 {
+	const past = 1 << 62
+	list := make([]uint64, len(lengths))
+	at = min(at, past)
+	for i, n := range lengths {
+		list[i] = at
+		at = min(at+min(n, past), past)
+	}
+	return list
 }
 
 func (s *streams7z) readFolders(c *cursor) error {
