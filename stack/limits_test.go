@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/netip"
@@ -201,6 +202,23 @@ func TestHolds(t *testing.T) {
 		n.stack.DeliverIntercept([][]byte{syn(t, client, hole)})
 		if !n.stack.Holds(client, hole) {
 			t.Error("it does not know a parked SYN")
+		}
+	})
+}
+
+// A flow whose handler has ended is held as long as the client has not let go of its end.
+func TestHoldsWhatLingers(t *testing.T) {
+	eachFamily(t, func(t *testing.T, server netip.AddrPort) {
+		n := newNetwork(t, testnet.WireConfig{}, func(_ context.Context, f stack.Flow) { _, _ = io.WriteString(f.Client, "hello") }, nil)
+		n.listen(server, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+		conns, said := n.dialAll(1, server)
+		if said[0] != "hello" {
+			t.Fatalf("%q", said)
+		}
+		testnet.WaitFor(t, "the handler's end", func() bool { return n.stack.Counters().Active == 0 })
+		client := conns[0].LocalAddr().(*net.TCPAddr).AddrPort()
+		if !n.stack.Holds(client, server) {
+			t.Error("the client's end is still open")
 		}
 	})
 }
