@@ -35,6 +35,15 @@ type Ruling struct {
 	ID      string // Action Replace: the original's quarantine id
 
 	KeptRest bool // Action Replace: Notice is the mail itself with some of its parts replaced
+
+	free func() // gives back the memory of Notice; nil: it is nobody's
+}
+
+// Close gives back what memory of the spool the ruling holds: whoever asked for it calls Close once, when Notice has been sent.
+func (r *Ruling) Close() {
+	if r.free != nil {
+		r.free()
+	}
 }
 
 // Item is one mail that is about to be replaced.
@@ -95,11 +104,12 @@ type Counters struct {
 	Infected    uint64 // mails an engine found something in
 	Unscannable uint64 // mails that could not be wholly judged
 
-	Delivered uint64 // mails passed on as they came
-	Tagged    uint64 // mails passed on with a verdict line
-	Replaced  uint64 // mails kept in quarantine and replaced by a notice
-	Retried   uint64 // mails refused for now
-	KeptRest  uint64 // of those replaced, mails of which only some parts were
+	Delivered     uint64 // mails passed on as they came
+	Tagged        uint64 // mails passed on with a verdict line
+	Replaced      uint64 // mails kept in quarantine and replaced by a notice
+	Retried       uint64 // mails refused for now
+	KeptRest      uint64 // of those replaced, mails of which only some parts were
+	NoRoomForRest uint64 // of those replaced, mails whose rest was not kept since limits.spool_memory was used up
 
 	QuarantineFailures uint64 // mails that should have been replaced and could not be kept
 
@@ -138,7 +148,7 @@ type judged struct {
 	actions            [Deliver + 1]atomic.Uint64
 	shadowed           [Deliver + 1]atomic.Uint64 // by what would have been done
 	quarantineFailures atomic.Uint64
-	keptRest           atomic.Uint64
+	keptRest, noRoom   atomic.Uint64
 	hits, misses       atomic.Uint64
 	allowed            atomic.Uint64
 	rulings            rulings
@@ -181,7 +191,7 @@ func (j *Judge) Successor(c JudgeConfig) (*Judge, error) {
 }
 
 // Judge returns what the relay is to do with mail, which it borrows until it returns. complete says that mail holds all of
-// it. A mail that is to be replaced is durable in quarantine before Judge returns; where it cannot be kept, or has not
+// it. The caller closes the ruling. A mail that is to be replaced is durable in quarantine before Judge returns; where it cannot be kept, or has not
 // wholly arrived, it is refused for now instead. A mail whose content was released is delivered whatever the verdict, and so is all mail in
 // shadow mode.
 func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool) Ruling {
@@ -264,7 +274,7 @@ func (j *Judge) replace(ctx context.Context, r *Ruling, o Origin, cause Cause, m
 		rest, err := j.keepRest(ctx, item, id, mail)
 		if err == nil {
 			j.counted.keptRest.Add(1)
-			r.Notice, r.KeptRest = rest, true
+			r.Notice, r.KeptRest, r.free = rest, true, func() { j.freeRest(rest) }
 			return nil
 		}
 		j.log.Info("the whole mail is replaced", "id", id, "reason", err)
@@ -339,6 +349,7 @@ func (j *Judge) Counters() Counters {
 		Replaced:           c.actions[Replace].Load(),
 		Retried:            c.actions[Retry].Load(),
 		KeptRest:           c.keptRest.Load(),
+		NoRoomForRest:      c.noRoom.Load(),
 		QuarantineFailures: c.quarantineFailures.Load(),
 		Allowed:            c.allowed.Load(),
 		CacheHits:          c.hits.Load(),

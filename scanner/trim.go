@@ -11,12 +11,15 @@ import (
 
 // Bounds of a mail whose rest is kept.
 const (
-	maxTrimmed       = 8 << 20   // octets of what is left of it, which is held in memory
+	maxTrimmed       = 8 << 20   // octets of what is left of it, which is held in memory and taken from the spool's Quota
 	maxTrimmedHeader = 256 << 10 // octets of one header
 )
 
 // errWhole says why a mail is to be replaced as a whole.
 var errWhole = errors.New("the mail can only be replaced as a whole")
+
+// errNoRoom says that the spool has no memory for the rest of a mail.
+var errNoRoom = errors.New("the spool's memory is used up")
 
 // trimmer copies a mail and has a text take the place of each leaf in which something was found. It is strict where the walk is
 // tolerant: of what two mail clients may read differently nothing is kept, since the rest is to be what its reader would have
@@ -29,16 +32,22 @@ type trimmer struct {
 	replaced int
 }
 
-// trim returns mail with each part in which something was found replaced by what parts writes for it.
+// trim returns mail with each part in which something was found replaced by what parts writes for it. What it returns has its
+// capacity in memory taken from quota, which the caller gives back; with an error nothing is.
 //
-// Errors: errWhole, wrapped; those of parts and of the mail's reader.
-func trim(mail *Buffer, item Item, id string, parts PartComposer) ([]byte, error) {
+// Errors: errWhole, wrapped; errNoRoom; those of parts and of the mail's reader.
+func trim(mail *Buffer, item Item, id string, parts PartComposer, quota *Quota) (_ []byte, err error) {
 	fields, err := parts.ComposeFields(item, id)
 	if err != nil {
 		return nil, err
 	}
 	placed := make([]bool, len(item.Verdict.Findings))
-	t := &trimmer{lines: newLines(mail.Reader(), mail.Size()), fields: fields}
+	t := &trimmer{lines: newLines(mail.Reader(), mail.Size()), out: strictLines{quota: quota}, fields: fields}
+	defer func() {
+		if err != nil {
+			quota.give(int64(cap(t.out.text)), 0)
+		}
+	}()
 	t.part = func(path, name string) ([]byte, error) {
 		var found []Finding
 		for i, f := range item.Verdict.Findings {
@@ -244,8 +253,9 @@ func untrue(name string) bool {
 
 // strictLines collects text whose every line ends in CRLF.
 type strictLines struct {
-	text []byte
-	cr   bool // the last octet is CR
+	text  []byte // its capacity is taken from the quota's memory
+	cr    bool   // the last octet is CR
+	quota *Quota
 }
 
 func (s *strictLines) write(p []byte) error {
@@ -258,19 +268,42 @@ func (s *strictLines) write(p []byte) error {
 		}
 		s.cr = c == '\r'
 	}
+	return s.add(p)
+}
+
+// add appends p, which fits in maxTrimmed, if the quota has memory for it.
+func (s *strictLines) add(p []byte) error {
+	before := cap(s.text)
+	if need := len(s.text) + len(p); need > before {
+		size := min(max(need, 2*before, 4<<10), maxTrimmed)
+		if !s.quota.mayTakeMemory(int64(size)) { // both are held while one is copied to the other
+			return errNoRoom
+		}
+		s.text = append(make([]byte, 0, size), s.text...)
+		s.quota.give(int64(before), 0)
+	}
 	s.text = append(s.text, p...)
 	return nil
 }
 
-// keepRest returns mail with only those parts replaced in which something was found, if nothing is found in that any more.
-func (j *Judge) keepRest(ctx context.Context, item Item, id string, mail *Buffer) ([]byte, error) {
+// keepRest returns mail with only those parts replaced in which something was found, if nothing is found in that any more. The
+// caller gives the memory of it back to the spool with freeRest.
+func (j *Judge) keepRest(ctx context.Context, item Item, id string, mail *Buffer) (_ []byte, err error) {
 	if item.Verdict.Class != Infected || len(item.Verdict.Also) > 0 {
 		return nil, fmt.Errorf("%w: it could not be wholly judged", errWhole)
 	}
-	rest, err := trim(mail, item, id, j.parts)
+	rest, err := trim(mail, item, id, j.parts, j.scanner.spool.Quota)
+	if errors.Is(err, errNoRoom) {
+		j.counted.noRoom.Add(1)
+	}
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			j.freeRest(rest)
+		}
+	}()
 	b := j.scanner.spool.NewBuffer()
 	defer b.Close()
 	if _, err := b.Write(rest); err != nil {
@@ -281,3 +314,6 @@ func (j *Judge) keepRest(ctx context.Context, item Item, id string, mail *Buffer
 	}
 	return rest, nil
 }
+
+// freeRest gives the memory of what keepRest has returned back.
+func (j *Judge) freeRest(rest []byte) { j.scanner.spool.Quota.give(int64(cap(rest)), 0) }

@@ -145,6 +145,40 @@ func TestWholeMailIsReplaced(t *testing.T) {
 	}
 }
 
+// The rest of a mail is held in the spool's memory until the ruling is closed. Where there is none left, the whole mail is replaced.
+func TestKeptRestIsInTheQuota(t *testing.T) {
+	for _, c := range []struct {
+		memory int64
+		needle string
+		kept   bool
+		noRoom uint64
+	}{{0, payload, true, 0}, {1 << 20, payload, true, 0}, {5 << 10, payload, false, 1}, {1 << 20, "o", false, 0}} {
+		b := newBench(t, nil, &seeker{needle: c.needle})
+		quota := &Quota{}
+		quota.SetLimits(c.memory, 0)
+		scanner, err := New(Config{Engines: []Engine{&seeker{needle: c.needle}}, Spool: Spool{Quota: quota}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		judge, err := NewJudge(JudgeConfig{Scanner: scanner, Keeper: b.keeper, Composer: b.composer, Parts: parts{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := judge.Judge(t.Context(), origin(), newMail(t, strings.Replace(mixed(), "epilogue", strings.Repeat("x", 10<<10), 1)), true)
+		held := int64(0)
+		if c.kept {
+			held = int64(cap(r.Notice))
+		}
+		if got := quota.Counters().Memory; r.Action != Replace || r.KeptRest != c.kept || judge.Counters().NoRoomForRest != c.noRoom || got != held {
+			t.Errorf("of %d octets %d are held, want %d; %s, kept %t, %+v", c.memory, got, held, r.Action, r.KeptRest, judge.Counters())
+		}
+		r.Close()
+		if got := quota.Counters().Memory; got != 0 {
+			t.Errorf("%d octets are held when the ruling is closed", got)
+		}
+	}
+}
+
 // What is inside a part, a message or an archive, is in that part.
 func TestFindingsInsideAPart(t *testing.T) {
 	text := crlf("Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b\nContent-Type: message/rfc822\n\nSubject: inner\nContent-Type: multipart/mixed; boundary=c\n\n--c\n\n" +

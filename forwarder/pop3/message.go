@@ -184,6 +184,7 @@ func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, c
 	}
 	s.enter(Judging, p.message)
 	r := s.cfg.Judge.Judge(ctx, o, d.h.mail(), complete)
+	defer r.Close()
 	d.stop()
 	s.live.ruled(r)
 	s.enter(Sending, p.message)
