@@ -51,6 +51,10 @@ check: setup $(GOLANGCI) ## format, vet, linters, import table, cgo-free build, 
 bench: build ## measure forwarding beside the kernel, and mail beside other proxies, as ratios (root)
 	bin/bench
 
+.PHONY: corpus
+corpus: build ## count what mail parsers, clamd and the gateway miss of some thousand ambiguous mails
+	bin/corpus
+
 .PHONY: fuzz
 fuzz: setup ## run each fuzz target for FUZZTIME (10s)
 	tools/fuzz.sh $(FUZZTIME)

@@ -11,6 +11,7 @@ packages=(
 	mailutils-pop3d mpop getmail6 mutt python3                           # more of them
 	7zip gcab zip xz-utils zstd                                          # archives of kinds that Go cannot write
 	clamav-daemon                                                        # another engine; its service stays off
+	mpack ripmime nmh maildir-utils libmime-tools-perl libpython3-testsuite # mail parsers, and mails
 	dpkg-dev systemd procps                                              # the Debian package, and a machine to install it on
 )
 
