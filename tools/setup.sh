@@ -12,6 +12,7 @@ packages=(
 	7zip gcab zip xz-utils zstd                                          # archives of kinds that Go cannot write
 	clamav-daemon                                                        # another engine; its service stays off
 	mpack ripmime nmh maildir-utils libmime-tools-perl libpython3-testsuite # mail parsers, and mails
+	python3-flufl.bounce golang-github-jhillyerd-enmime-dev              # more mails
 	dpkg-dev systemd procps                                              # the Debian package, and a machine to install it on
 )
 

@@ -132,6 +132,8 @@ func TestReadings(t *testing.T) {
 		{"raw, CR LF", "--b\r\nContent-Type: a/b\r\n\r\n" + payload + "\r\n--b--"},
 		{"quoted-printable", qp + escape(payload) + "\n--b--"},
 		{"quoted-printable, stray signs", qp + strings.ReplaceAll(escape(payload), "y", "=y") + "\n--b--"},
+		{"quoted-printable, a soft break in an escape", qp + strings.Replace(escape(payload), "=00", "=0=\n0", 1) + "\n--b--"},
+		{"uuencode without a name", "Subject: x\n\ntext\nBEGIN 644\n" + uuencode(payload) + "end\n"},
 		{"uuencode", "Subject: x\n\ntext\nbegin 644 a.exe\n" + uuencode(payload) + "end\n"},
 		{"uuencode, more text", "Subject: x\n\ntext\nbegin 644 a.exe\n" + uuencode(payload) + "`\nend\nmore\n\n"},
 		{"begin-base64", "Subject: x\n\ntext\nbegin-base64 644 a.exe\n" + encoded + "\n====\n"},

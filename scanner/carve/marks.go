@@ -114,17 +114,17 @@ const alphabet = "" +
 // mark notes the start behind a line that announces an encoded file in the midst of text.
 func (s *search) mark(l *line) {
 	switch l.text[0] {
-	case 'b', '=', '(', ' ', '\t':
+	case 'b', 'B', '=', '(', ' ', '\t':
 	default:
 		return
 	}
 	text := bytes.TrimLeft(l.text, " \t")
 	switch {
-	case bytes.HasPrefix(text, []byte("begin ")):
+	case beginsFold(text, "begin "):
 		if name, ok := beginName(text[len("begin "):]); ok {
 			s.add(start{kind: uu, at: l.next, name: name})
 		}
-	case bytes.HasPrefix(text, []byte("begin-base64 ")):
+	case beginsFold(text, "begin-base64 "):
 		if name, ok := beginName(text[len("begin-base64 "):]); ok {
 			s.add(start{kind: base64, at: l.next, name: name})
 		}
@@ -136,10 +136,15 @@ func (s *search) mark(l *line) {
 	}
 }
 
-// beginName returns the file name of a begin line whose mode and name are given.
+// beginsFold says whether a line begins with a word, in whatever case.
+func beginsFold(text []byte, word string) bool {
+	return len(text) >= len(word) && (text[0]|0x20) == 'b' && strings.EqualFold(string(text[:len(word)]), word)
+}
+
+// beginName returns the file name of a begin line whose mode and name are given. Some decoders want no name.
 func beginName(text []byte) (string, bool) {
-	mode, name, ok := bytes.Cut(bytes.TrimLeft(text, " "), []byte(" "))
-	if !ok || len(mode) < 3 || len(mode) > 5 {
+	mode, name, _ := bytes.Cut(bytes.Trim(text, " \t"), []byte(" "))
+	if len(mode) < 3 || len(mode) > 5 {
 		return "", false
 	}
 	for _, c := range mode {

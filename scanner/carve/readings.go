@@ -143,7 +143,7 @@ func (s *start) readings(e extent) []reading {
 			list = append(list, inQuotedPrintable(transfer.QuotedPrintable{KeepBlanks: true}))
 		}
 		if t.stray > 0 {
-			list = append(list, inQuotedPrintable(transfer.QuotedPrintable{DropStray: true}))
+			list = append(list, inQuotedPrintable(transfer.QuotedPrintable{DropStray: true}), inQuotedPrintable(transfer.QuotedPrintable{JoinFirst: true}))
 		}
 		if t.trailing > 0 && t.stray > 0 {
 			list = append(list, inQuotedPrintable(transfer.QuotedPrintable{KeepBlanks: true, DropStray: true}))

@@ -63,6 +63,8 @@ func TestDecode(t *testing.T) {
 		{"URL digits", b64(Base64{URL: true}), "-_-_", "\xfb\xff\xbf"},
 
 		{"escapes", qplain, "a=3Db=3db", "a=b=b"},
+		{"a NUL in a soft break", qplain, "soft=\x00\nbreak", "softbreak"},
+		{"a soft break in an escape", qp(QuotedPrintable{JoinFirst: true}), "a=3=\r\nDb=\n=\n=3D= \nc=x=", "a=b=c=x"},
 		{"soft breaks", qplain, "soft=\r\nbreak=\nhere= \t\r\n!", "softbreakhere!"},
 		{"blanks at line ends", qplain, "line  \t \r\nline\t\n", "line\r\nline\n"},
 		{"blanks kept", qp(QuotedPrintable{KeepBlanks: true}), "line \t\r\nline \nend ", "line \t\r\nline \nend "},
@@ -161,7 +163,7 @@ func FuzzQuotedPrintable(f *testing.F) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		for _, q := range []QuotedPrintable{{}, {KeepBlanks: true}, {DropStray: true}} {
+		for _, q := range []QuotedPrintable{{}, {KeepBlanks: true}, {DropStray: true}, {JoinFirst: true}} {
 			if got := decode(t, qp(q), text.String(), piece); got != string(data) {
 				t.Errorf("%+v %q: got %q, want %q", q, text.Bytes(), got, data)
 			}

@@ -11,11 +11,16 @@ type QuotedPrintable struct {
 	KeepBlanks bool // blanks at the end of a line are kept; rule 3 drops them
 	DropCRs    bool // all CRs are dropped: LF CR ends lines
 	DropStray  bool // an equals sign that begins no escape is dropped; else it stands for itself
+	JoinFirst  bool // soft line breaks are taken out before escapes are read, so that one within an escape does not break it
 }
 
 // NewQuotedPrintable returns a decoder that writes to w.
 func NewQuotedPrintable(w io.Writer, q QuotedPrintable) io.WriteCloser {
-	return &qpDecoder{out: flusher{w: w}, keepBlanks: q.KeepBlanks, dropCRs: q.DropCRs, dropStray: q.DropStray}
+	d := &qpDecoder{out: flusher{w: w}, keepBlanks: q.KeepBlanks, dropCRs: q.DropCRs, dropStray: q.DropStray}
+	if q.JoinFirst {
+		return &joiner{to: d}
+	}
+	return d
 }
 
 // maxBlanks bounds the blanks remembered in case a line ends after them. RFC 2045 lines have 76 octets.
@@ -103,7 +108,7 @@ func (d *qpDecoder) escaped(c byte) bool {
 	case c == '\n' && (len(d.escape) == 1 || blankTail): // soft line break
 		d.escape = d.escape[:0]
 		return true
-	case (c == ' ' || c == '\t' || c == '\r') && (len(d.escape) == 1 || blankTail) && len(d.escape) < maxBlanks:
+	case (c == ' ' || c == '\t' || c == '\r' || c == 0) && (len(d.escape) == 1 || blankTail) && len(d.escape) < maxBlanks:
 		d.escape = append(d.escape, c)
 		return true
 	case isHex(c) && len(d.escape) == 1:

@@ -8,7 +8,7 @@
 //
 //   - mail.go, payload.go, encodings.go: a mail of the corpus and what it is made of. classes*.go: the mails, by class. A class is a kind
 //     of ambiguity; the numbers are those of the product's requirements (D1 to D14).
-//   - oracle.go: the parsers. Each is a program, or a driver of a few lines around a library (drivers, goparsers, npm), that is shown
+//   - oracle.go: the parsers. Each is a program, or a driver of a few lines around a library (drivers, _goparsers, npm), that is shown
 //     all mails at once. A parser that is not installed is left out, and said to be.
 //   - clamd.go, gateway.go: the scanners. Both know the payloads by one signature each, and nothing else.
 //   - table.go: what is printed.

@@ -17,6 +17,7 @@ type judged struct {
 	Path    string `json:"path"`
 	Verdict string `json:"verdict"`
 	Cause   string `json:"cause"`
+	Action  string `json:"action"`
 	Detail  string `json:"detail"`
 }
 

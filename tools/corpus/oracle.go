@@ -67,8 +67,8 @@ func drivers(source string) []driver {
 		}},
 		{"Go", []string{"enmime", "go-message", "go-standard"}, func(ctx context.Context, scratch string) (*exec.Cmd, error) {
 			program := filepath.Join(scratch, "goparsers")
-			build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
-			build.Dir, build.Env = filepath.Join(source, "goparsers"), append(os.Environ(), "GOWORK=off")
+			build := exec.CommandContext(ctx, "go", "build", "-tags", "corpus", "-o", program, ".")
+			build.Dir, build.Env = filepath.Join(source, "_goparsers"), append(os.Environ(), "GOWORK=off")
 			if out, err := build.CombinedOutput(); err != nil {
 				return nil, fmt.Errorf("building the Go parsers: %w: %s", err, out)
 			}

@@ -1,4 +1,4 @@
-module mirrorgw/tools/corpus/goparsers
+module goparsers
 
 go 1.26.3
 

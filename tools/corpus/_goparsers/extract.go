@@ -1,3 +1,5 @@
+//go:build corpus
+
 // Command goparsers prints "PARSER<tab>FILE" for each mail in a folder from which a Go mail parser gets a part with one of the
 // digests given, line ends behind it aside. It is a module of its own: what the parsers need is none of the product's business.
 package main
