@@ -19,8 +19,8 @@
 //
 // How much comes out of a mail, how many parts, how deep and how long: that is the scanner's to bound, and an Opener ends with
 // scanner.ErrStopped at the first breach. What a container states of its length is told ahead (Contents.Expect), so that a bomb which
-// admits to be one is not unpacked at all. Here, a decompressor's dictionary is bounded (maxWindow), and it is let go of before its
-// content is opened in its turn; records of a directory are bounded by number; and what is read of a content by maxWork times its
+// admits to be one is not unpacked at all. Here, a decompressor's dictionary is bounded (maxWindow), as are those that feed each
+// other in 7z together (maxFolder), and it is let go of before its content is opened in its turn; records of a directory are bounded by number; and what is read of a content by maxWork times its
 // length, since containers that lead to the same octets again and again may expand to nothing that could be counted.
 //
 // # Decisions
