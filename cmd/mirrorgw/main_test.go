@@ -176,7 +176,7 @@ func TestCheck(t *testing.T) {
 	template := write(t, "own.tmpl", "hello\n{{.Subject}\n")
 	for _, c := range []struct{ name, file, want string }{
 		{"valid", valid(dir), ""},
-		{"two errors", valid(dir) + "log: {level: loud}\nnope: 1\n", "FILE:5:14: log.level: loud is not one of debug, info, warn, error\nFILE:6:1: unknown key nope; known here: addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spool\n"},
+		{"two errors", valid(dir) + "log: {level: loud}\nnope: 1\n", "FILE:5:14: log.level: loud is not one of debug, info, warn, error\nFILE:6:1: unknown key nope; known here: addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog\n"},
 		{"not landed", valid(dir) + "intercept: [{protocol: imap}]\n", "FILE:5:24: imap is not in this version\n"},
 		{"rule file there", valid(dir) + "scan: {yara: {rules: [" + rule + "]}}\n", ""},
 		{"rule file not there", valid(dir) + "scan: {yara: {rules: [" + rule + ", /nope.yar]}}\n", "FILE:5:" + itoa(len("scan: {yara: {rules: [")+len(rule)+3) + ": scan.yara.rules[1]: /nope.yar: no such file or directory\n"},
