@@ -123,6 +123,9 @@ func TestIdleSessions(t *testing.T) {
 // TestStalledClients is B3: 200 clients that ask for a mail and take nothing of it have less than 128 MiB, and another is served as
 // if they were not there.
 func TestStalledClients(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector takes memory and time of its own")
+	}
 	lab := testnet.NewLab(t)
 	size := 2 << 20
 	if os.Getenv(soak) != "" {
@@ -319,6 +322,9 @@ func memoryGroup(t *testing.T, limit int64) (group string, source memorySource, 
 // TestMemoryGuardInTheLab is B13: in a cgroup that fills up, no session begins any more, forwarding goes on, and all is well again when
 // there is memory.
 func TestMemoryGuardInTheLab(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector takes memory and time of its own")
+	}
 	lab := testnet.NewLab(t)
 	const limit = 512 << 20
 	group, source, mount := memoryGroup(t, limit)
