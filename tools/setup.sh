@@ -11,13 +11,14 @@ packages=(
 	mailutils-pop3d mpop getmail6 mutt python3                           # more of them
 	7zip gcab zip xz-utils zstd                                          # archives of kinds that Go cannot write
 	clamav-daemon                                                        # another engine; its service stays off
-	mpack ripmime nmh maildir-utils libmime-tools-perl libpython3-testsuite # mail parsers, and mails
+	mpack ripmime nmh maildir-utils libmime-tools-perl                     # mail parsers
 	python3-flufl.bounce golang-github-jhillyerd-enmime-dev              # more mails
 	dpkg-dev systemd procps                                              # the Debian package, and a machine to install it on
 )
 
-# What `make bench` measures beside the gateway. It does without those that the distribution does not have.
-peers=(nginx libnginx-mod-mail perdition)
+# What `make bench` measures beside the gateway, and the mails that Python is tested with, in a package named for its version. They are
+# done without where the distribution does not have them.
+peers=(nginx libnginx-mod-mail perdition libpython3.11-testsuite libpython3.12-testsuite libpython3.13-testsuite)
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
