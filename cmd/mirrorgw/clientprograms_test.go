@@ -168,7 +168,7 @@ push "<fetch-mail><quit>"
 // poplibProgram takes host, port, user, password, whether to keep, and the home folder. A first session asks for every mail to be
 // deleted and leaves without QUIT, which deletes none (RFC 1939 section 6).
 const poplibProgram = `
-import os, poplib, sys
+import os, poplib, sys, time
 poplib._MAXLINE = 1 << 20
 host, port, user, password, keep, home = sys.argv[1:]
 def login():
@@ -177,16 +177,22 @@ def login():
     s.pass_(password)
     return s
 s = login()
-for n in range(1, s.stat()[0] + 1):
+count = s.stat()[0]
+for n in range(1, count + 1):
     s.dele(n)
 s.close()
-while True:
+for wait in range(1000):
     try:
         s = login()
-        break
+        if s.stat()[0] == count:
+            break
+        s.quit() # the server's process of the first session has let go of the lock and still renames files
     except poplib.error_proto as e: # the mailbox may still be locked
         if b"IN-USE" not in e.args[0]:
             raise
+    time.sleep(0.05)
+else:
+    sys.exit("the mailbox has not the mails it had before a session that did not end with QUIT")
 for line in s.uidl()[1]:
     n, uidl = line.decode().split()
     path = os.path.join(home, "mail/new", uidl.replace("/", "_"))
