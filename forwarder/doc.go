@@ -41,6 +41,8 @@
 //     nothing short of a netstack with RFC 1812 checks.
 //   - 2026-11: frames and headers are read by hand, without a packet library: a bounds check and a load per field, no
 //     allocation, no second idea of what a frame is.
+//   - 2026-11: a batch is as large as a core's cache likes. 64 superframes at once, 4 MiB, cost a tenth more CPU time for each GB than
+//     two do, 128 KiB; frames of ordinary size come in whole batches. Reversed by measuring.
 //   - 2026-11: TTL is looked at before interception, so that the gateway is hop 1 for mail ports too.
 //   - 2026-11: an Authentication Header (RFC 4302) is opaque. What is behind it reaches only an endpoint that shares a security
 //     association, and could not be replaced by us anyway.

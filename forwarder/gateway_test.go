@@ -138,9 +138,13 @@ type fakePort struct {
 	refuse int  // frames not taken of each write
 	mute   bool // record nothing
 	errors []error
+	asked  int // for how many frames the last read had room
 }
 
 func (p *fakePort) ReadFrames(bufs [][]byte, sizes []int) (int, error) {
+	p.mu.Lock()
+	p.asked = len(bufs)
+	p.mu.Unlock()
 	if len(p.errors) > 0 {
 		err := p.errors[0]
 		p.errors = p.errors[1:]
@@ -165,6 +169,12 @@ func (p *fakePort) WriteFrames(frames [][]byte) (int, error) {
 		p.sent = append(p.sent, bytes.Clone(b))
 	}
 	return taken, nil
+}
+
+func (p *fakePort) room() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked
 }
 
 func (p *fakePort) written() [][]byte {

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	batch         = 64 // frames read at once
-	errorsInBatch = 16 // ICMP errors built at once; more are suppressed
+	batch         = 64        // frames read at once, at most
+	batchOctets   = 128 << 10 // about as much is read at once; see nextBatch
+	errorsInBatch = 16        // ICMP errors built at once; more are suppressed
 	shortestPause = time.Millisecond
 	longestPause  = time.Second
 )
@@ -29,6 +30,7 @@ type queue struct {
 
 	bufs  [][]byte // batch of them, frameRoom each
 	sizes []int
+	next  int // how many of them the next batch may fill
 
 	at     int    // the frame at hand
 	packet packet // what parse saw in it
@@ -48,6 +50,7 @@ func newQueue(f *Forwarder, host Host, port Port) *queue {
 		f: f, host: host, port: port,
 		bufs:      make([][]byte, batch),
 		sizes:     make([]int, batch),
+		next:      batch,
 		forwarded: make([][]byte, 0, batch),
 		own:       make([][]byte, 0, batch),
 		intercept: make([][]byte, 0, batch),
@@ -65,9 +68,11 @@ func newQueue(f *Forwarder, host Host, port Port) *queue {
 func (q *queue) run(ctx context.Context) {
 	pause := shortestPause
 	for ctx.Err() == nil {
-		n, err := q.port.ReadFrames(q.bufs, q.sizes)
+		n, err := q.port.ReadFrames(q.bufs[:q.next], q.sizes)
 		q.turns.Add(1)
-		q.handle(min(n, batch))
+		n = min(n, q.next)
+		q.handle(n)
+		q.next = nextBatch(q.sizes[:max(0, n)])
 		q.turns.Add(1)
 		switch {
 		case err == nil:
@@ -86,6 +91,19 @@ func (q *queue) run(ctx context.Context) {
 			pause = min(2*pause, longestPause)
 		}
 	}
+}
+
+// nextBatch returns how many frames to read after frames of the given sizes. Whole batches of TCP superframes, 64 KiB each, would be
+// gone from the core's cache by the time they are written.
+func nextBatch(sizes []int) int {
+	octets := 0
+	for _, n := range sizes {
+		octets += n
+	}
+	if octets == 0 {
+		return batch
+	}
+	return min(max(batchOctets*len(sizes)/octets, 1), batch)
 }
 
 // handle decides about the first n frames of bufs and sends each where it belongs.

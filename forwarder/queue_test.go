@@ -203,6 +203,54 @@ func TestRun(t *testing.T) {
 	})
 }
 
+// After a batch of superframes a few are asked for at once, and after small ones a whole batch again.
+func TestBatchFitsCache(t *testing.T) {
+	full := func(n, size int) []int {
+		sizes := make([]int, n)
+		for i := range sizes {
+			sizes[i] = size
+		}
+		return sizes
+	}
+	for _, c := range []struct {
+		name  string
+		sizes []int
+		want  int
+	}{
+		{"nothing read", nil, batch},
+		{"cut to nothing", []int{0}, batch},
+		{"acknowledgements", full(batch, 64), batch},
+		{"full frames", full(batch, 1514), batch},
+		{"superframes", full(batch, 1<<16), 2},
+		{"one superframe", full(1, frameRoom), 1},
+		{"superframes and acknowledgements", append(full(4, 1<<16), full(28, 64)...), 15},
+	} {
+		if got := nextBatch(c.sizes); got != c.want {
+			t.Errorf("after %s: %d frames, want %d", c.name, got, c.want)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		f, err := New(testConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := &fakePort{frames: make(chan []byte)}
+		go func() { _ = f.Run(t.Context(), &fakeHost{}, []Port{port}) }() // ends with the port
+		synctest.Wait()
+		for i, frame := range [][]byte{make([]byte, frameRoom), make([]byte, 64), nil} {
+			if want := []int{batch, 1, batch}[i]; port.room() != want {
+				t.Errorf("read %d: room for %d frames, want %d", i, port.room(), want)
+			}
+			if frame != nil {
+				port.frames <- frame
+				synctest.Wait()
+			}
+		}
+		close(port.frames)
+		synctest.Wait()
+	})
+}
+
 // A context that ends stops a loop whose device has only errors.
 func TestRunEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
