@@ -37,9 +37,7 @@ func (x *examination) ask(part *Part) error {
 	}
 	for i := range x.answers {
 		for _, f := range x.answers[i].findings {
-			if len(x.findings) < maxFindings {
-				x.findings = append(x.findings, f)
-			}
+			x.find(f)
 		}
 	}
 	var stopped error

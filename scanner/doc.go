@@ -19,7 +19,7 @@
 // # The way of a mail
 //
 // Scan hashes the mail, hands the whole of it to every engine (ask.go), and walks it (walk.go) over its lines (lines.go). The walk follows
-// multiparts as they come, decodes each leaf into a Buffer of its own (decode.go), has it judged unless its content has been seen,
+// multiparts as they come, decodes each leaf into a Buffer of its own (decode.go), has it judged, or, of a content seen before, says again what was found (again.go),
 // and walks messages inside messages in their turn. What is found, what goes wrong and what is spent is noted in the examination.
 // What was judged goes to the Openers (opener.go), and what they find in it is judged and opened in its turn; the whole mail goes to
 // them last, with a note of what the walk has decoded already (Part.Leaves).

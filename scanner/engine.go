@@ -19,6 +19,13 @@ type Engine interface {
 	Scan(ctx context.Context, part *Part) (Findings, error)
 }
 
+// NameEngine is an Engine that may go by what a part is called as well. Where NamesMatter returns true, it is asked again about a
+// content that it has seen when that has other names.
+type NameEngine interface {
+	Engine
+	NamesMatter() bool
+}
+
 // Part is one content to judge: the whole mail, or one decoded leaf of it.
 type Part struct {
 	Path string // position in the mail: "" the whole mail, "1.2" the second part of the first, as IMAP numbers sections (RFC 3501 section 6.4.5); "1.2/3" the third content an Opener found in it

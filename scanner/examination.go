@@ -22,10 +22,10 @@ type examination struct {
 	started time.Time
 
 	findings []Finding
-	causes   map[Cause]string // with the detail of the first time each was noted
-	seen     map[[sha256.Size]byte]struct{}
-	failures []int    // per engine
-	answers  []answer // per engine, of the part at hand
+	causes   map[Cause]string             // with the detail of the first time each was noted
+	seen     map[[sha256.Size]byte]string // contents, with the path of the part that had each first
+	failures []int                        // per engine
+	answers  []answer                     // per engine, of the part at hand
 	parts    int
 	expanded int64
 	ticks    int
@@ -105,8 +105,8 @@ func (x *examination) spoolError(err error) error {
 	}
 }
 
-// judge asks the engines about a part inside depth containers and has it taken apart, unless its content has been seen before.
-// Errors: ErrStopped when time is up.
+// judge asks the engines about a part inside depth containers and has it taken apart. Of a content that has been seen before the
+// findings are known, but for those that go by its names (again.go). Errors: ErrStopped when time is up.
 func (x *examination) judge(part *Part, depth int) error {
 	sum, err := x.digest(part.content)
 	if err != nil {
@@ -117,10 +117,10 @@ func (x *examination) judge(part *Part, depth int) error {
 
 // judgeContent is judge for a content whose digest is known.
 func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte, depth int) error {
-	if _, known := x.seen[sum]; known {
-		return x.inTime()
+	if first, known := x.seen[sum]; known {
+		return x.again(part, first)
 	}
-	x.seen[sum] = struct{}{}
+	x.seen[sum] = part.Path
 	if err := x.inTime(); err != nil {
 		return err
 	}

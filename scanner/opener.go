@@ -90,7 +90,13 @@ func (c *contents) take(part *Part, content io.Reader) error {
 	if derr != nil {
 		return x.stop(CauseError, derr.Error())
 	}
-	if _, known := x.seen[sum]; known { // another reading of the same octets is no part more
+	if first, known := x.seen[sum]; known { // another reading of the same octets is no part more
+		part.Path, part.content = first, b
+		if len(part.Names) > 0 {
+			if jerr := x.askNames(part); jerr != nil {
+				return jerr
+			}
+		}
 		return err
 	}
 	if err := x.enter(c.depth + 1); err != nil {

@@ -59,7 +59,7 @@ func (s *Scanner) Engines() []Engine { return append([]Engine(nil), s.engines...
 func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict {
 	started := time.Now()
 	v := Verdict{Size: mail.Size()}
-	x := &examination{scanner: s, parent: ctx, started: started, seen: make(map[[sha256.Size]byte]struct{}), failures: make([]int, len(s.engines))}
+	x := &examination{scanner: s, parent: ctx, started: started, seen: make(map[[sha256.Size]byte]string), failures: make([]int, len(s.engines))}
 	var cancel context.CancelFunc
 	x.ctx, cancel = context.WithTimeout(ctx, s.limits.Time)
 	defer cancel()

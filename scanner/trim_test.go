@@ -122,7 +122,6 @@ func TestWholeMailIsReplaced(t *testing.T) {
 		"envelope line":               "From a@example.org\r\n" + text,
 		"blank line with blanks":      strings.Replace(text, "base64\r\n\r\naGF", "base64\r\n \r\naGF", 1),
 		"boundaries alike":            strings.NewReplacer("boundary=in", "boundary=\"out erer\"", "--in", "--out erer").Replace(text),
-		"same part twice":             strings.Replace(text, "--out er--", "--out er\r\n\r\n"+payload+"\r\n--out er\r\n\r\n"+payload+"\r\n--out er--", 1),
 		"in preamble too":             strings.Replace(text, "preamble", "preamble "+payload, 1),
 		"in header too":               strings.Replace(text, "Received: from a", "Received: from "+payload, 1),
 		"no last line end":            strings.TrimSuffix(text, "\r\n"),
@@ -142,6 +141,15 @@ func TestWholeMailIsReplaced(t *testing.T) {
 	}
 	if r, _ := trimmedBy(t, parts{errors.New("template")}, text, false); r.Action != Replace || r.KeptRest {
 		t.Errorf("no text for a part: %s", r.Action)
+	}
+}
+
+// Each of several parts with the same content is replaced.
+func TestKeepRestOfTwins(t *testing.T) {
+	const twin = "\r\n\r\n" + payload + "\r\n--out er"
+	r, _ := trimmedBy(t, parts{}, strings.Replace(mixed(), "--out er--", "--out er"+twin+twin+"--", 1), false)
+	if !r.KeptRest || strings.Contains(string(r.Notice), payload) || strings.Count(string(r.Notice), "removed ") != 3 {
+		t.Errorf("kept %t, %q", r.KeptRest, r.Notice)
 	}
 }
 

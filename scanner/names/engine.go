@@ -104,6 +104,9 @@ func New(c Config) (*Engine, error) {
 // Name implements scanner.Engine.
 func (e *Engine) Name() string { return Name }
 
+// NamesMatter implements scanner.NameEngine.
+func (e *Engine) NamesMatter() bool { return len(e.block) > 0 || e.double }
+
 // Rules returns the number of rules.
 func (e *Engine) Rules() int {
 	n := len(e.block) + len(e.types)
