@@ -38,6 +38,9 @@ func (Opener) Open(ctx context.Context, part *scanner.Part, out scanner.Contents
 	for _, name := range found.crowded {
 		out.Note(scanner.CauseBudget, fmt.Sprintf("%s: more than %d places where one may begin", name, maxSightings))
 	}
+	if len(found.sightings) == 0 {
+		return nil
+	}
 	work := &meter{r: part.Reader(), left: maxWork*part.Size() + freeWork}
 	o := &opening{ctx: ctx, content: work, size: part.Size(), found: found, out: out}
 	for _, s := range found.sightings {

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
+	"sync"
 
 	"mirrorgw/scanner"
 )
@@ -15,9 +16,11 @@ import (
 // format is one kind of container.
 type format struct {
 	name  string
-	magic string // what it begins with
-	at    int64  // how far behind its beginning the magic stands
-	first int64  // the last offset at which it may begin; anywhere
+	magic string                 // what it begins with
+	is    func(head []byte) bool // where no magic tells, says so of what a content begins with
+	at    int64                  // how far behind its beginning the magic stands
+	first int64                  // the last offset at which it may begin; anywhere
+	rare  byte                   // of one that may begin anywhere: an octet of its magic that is in no text, so that text is not searched for the others
 	open  func(o *opening, at int64) error
 }
 
@@ -25,7 +28,7 @@ type format struct {
 const anywhere = -1
 
 // formats is what is known, in the order in which a content is tried as each of them. Several may fit one content.
-func formats() []format {
+var formats = sync.OnceValue(func() []format {
 	return []format{
 		{name: "gzip", magic: "\x1f\x8b\x08", open: openGzip},
 		{name: "bzip2", magic: "BZh", open: openBzip2},
@@ -33,7 +36,7 @@ func formats() []format {
 		{name: "lzma", magic: "\x5d\x00\x00", open: openLZMA},
 		{name: "zstd", magic: "\x28\xb5\x2f\xfd", open: openZstd},
 		{name: "zstd", magic: "\x2a\x4d\x18", at: 1, open: openZstd}, // a skippable frame first
-		{name: "tar", magic: "", open: openTar},
+		{name: "tar", is: tarHeader, open: openTar},
 		{name: "ar", magic: "!<arch>\n", open: openAr},
 		{name: "cpio", magic: "0707", open: openCpio},
 		{name: "cpio", magic: "\xc7\x71", open: openCpio},
@@ -44,11 +47,11 @@ func formats() []format {
 		{name: "compound file", magic: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", open: openCompound},
 		{name: "PDF", magic: "%PDF-", first: 1024, open: openPDF},
 		{name: "RTF", magic: "{\\rt", first: 1024, open: openRTF},
-		{name: "7z", magic: "7z\xbc\xaf\x27\x1c", first: anywhere, open: open7z},
-		{name: "cabinet", magic: "MSCF\x00\x00\x00\x00", first: anywhere, open: openCAB},
-		{name: "RAR", magic: "Rar!\x1a\x07", first: anywhere, open: openRAR},
+		{name: "7z", magic: "7z\xbc\xaf\x27\x1c", first: anywhere, rare: 0xbc, open: open7z},
+		{name: "cabinet", magic: "MSCF\x00\x00\x00\x00", first: anywhere, rare: 0, open: openCAB},
+		{name: "RAR", magic: "Rar!\x1a\x07", first: anywhere, rare: 0x1a, open: openRAR},
 	}
-}
+})
 
 // Bounds on what is noted of one content.
 const (
@@ -96,11 +99,8 @@ func look(part *scanner.Part) (*found, error) {
 		if known.first == anywhere {
 			continue
 		}
-		for at := int64(0); at <= known.first && at+known.at <= int64(len(head)); at++ {
-			if bytes.HasPrefix(head[at+known.at:], []byte(known.magic)) {
-				f.sightings = append(f.sightings, sighting{known, at})
-				break
-			}
+		if at, ok := known.begins(head); ok {
+			f.sightings = append(f.sightings, sighting{known, at})
 		}
 	}
 	if file == nil {
@@ -112,6 +112,17 @@ func look(part *scanner.Part) (*found, error) {
 		f.sightings = append(f.sightings, sighting{format{name: "zip", open: openZip}, 0})
 	}
 	return f, nil
+}
+
+// begins says where in a content that begins with head a format begins that may not do so anywhere.
+func (f *format) begins(head []byte) (at int64, ok bool) {
+	if f.is != nil {
+		return 0, f.is(head)
+	}
+	from := min(f.at, int64(len(head)))
+	to := min(f.at+f.first+int64(len(f.magic)), int64(len(head)))
+	i := bytes.Index(head[from:to], []byte(f.magic))
+	return int64(i), i >= 0
 }
 
 // searchFile is search for a content that is not in memory. Errors: those of reading it.
@@ -134,14 +145,17 @@ func (f *found) searchFile(all []format, content *io.SectionReader) error {
 func (f *found) search(all []format, content io.ReaderAt, b []byte, at int64, last bool) {
 	f.zip(b, at, last)
 	for _, known := range all {
-		if known.first == anywhere {
+		if known.first == anywhere && bytes.IndexByte(b, known.rare) >= 0 {
 			f.others(known, content, b, at, last)
 		}
 	}
 }
 
-// zip notes the records of zip archives in b, which stands at offset at.
+// zip notes the records of zip archives in b, which stands at offset at. Each of their four kinds has an octet that is in no text.
 func (f *found) zip(b []byte, at int64, last bool) {
+	if bytes.IndexByte(b, 3) < 0 && bytes.IndexByte(b, 1) < 0 && bytes.IndexByte(b, 5) < 0 && bytes.IndexByte(b, 7) < 0 {
+		return
+	}
 	for i := 0; ; {
 		next := bytes.Index(b[i:], []byte("PK"))
 		if next < 0 {

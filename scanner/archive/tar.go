@@ -10,13 +10,6 @@ import (
 
 // openTar opens archives of all dialects that the standard library reads. The oldest has no magic: any valid header is one.
 func openTar(o *opening, at int64) error {
-	head, err := o.bytes(at, 512)
-	if err != nil {
-		return err
-	}
-	if !tarHeader(head) {
-		return nil
-	}
 	archive := tar.NewReader(o.section(at, o.size))
 	for {
 		h, err := archive.Next()
@@ -38,12 +31,15 @@ func openTar(o *opening, at int64) error {
 	}
 }
 
-// tarHeader says whether b is the header of a member: the sum of its octets stands in it, that field being counted as blanks.
+// tarHeader says whether b begins with the header of a member: the sum of its octets stands in it, that field being counted as blanks.
 func tarHeader(b []byte) bool {
 	if len(b) < 512 {
 		return false
 	}
 	field := bytes.Trim(b[148:156], " \x00")
+	if len(field) == 0 || field[0] > '7' { // as nearly always
+		return false
+	}
 	stated, err := strconv.ParseInt(string(field), 8, 64)
 	if err != nil {
 		return false

@@ -14,6 +14,8 @@ const maxLine = 1000
 type line struct {
 	text   []byte // the line without its end, or its first maxLine octets; valid until the next line is read
 	cut    bool   // text is not all of it
+	colons bool   // text holds a colon
+	equals bool   // text holds an equals sign
 	pads   bool   // the rest holds an equals sign
 	cr     bool   // it ends in a CR alone
 	at     int64  // of its first octet
@@ -28,18 +30,31 @@ func (l *line) isBlank() bool {
 
 // lineReader splits a content at LF, CR and CRLF.
 type lineReader struct {
-	r      io.Reader
-	buffer []byte
-	ahead  []byte // of buffer: what has been read and not passed
-	err    error  // what ended the reading
-	at     int64  // of the first octet ahead
-	lf     int64  // where the next LF is, unless that is before at
-	noLF   int64  // between at and here there is none
-	text   []byte // of a line that is longer than buffer
+	r      io.Reader // of a content that is in no memory
+	buffer []byte    // into which it is read; else the whole content
+	window int       // octets that are ahead at most
+	ahead  []byte    // of buffer: what has been read and not passed
+	err    error     // what ended the reading
+	at     int64     // of the first octet ahead
+	text   []byte    // of a line that is longer than window
+
+	lf, cr, colon, equals sought
 }
 
-func newLineReader(content *io.SectionReader) *lineReader {
-	return &lineReader{r: content, buffer: make([]byte, min(content.Size()+1, 32<<10)), lf: -1}
+// maxWindow bounds what is ahead, in octets.
+const maxWindow = 32 << 10
+
+// newLineReader returns a reader of the lines in memory or, where content is not nil, in that.
+func newLineReader(memory []byte, content *io.SectionReader) *lineReader {
+	r := &lineReader{
+		buffer: memory, window: min(len(memory)+1, maxWindow),
+		lf: newSought('\n'), cr: newSought('\r'), colon: newSought(':'), equals: newSought('='),
+	}
+	if content != nil {
+		r.r, r.window = content, int(min(content.Size()+1, maxWindow))
+		r.buffer = make([]byte, r.window)
+	}
+	return r
 }
 
 // next reads the next line into l. Errors: io.EOF at the end of the content, else those of the content.
@@ -47,7 +62,7 @@ func (r *lineReader) next(l *line) error {
 	*l = line{at: r.at}
 	for {
 		n, ended := r.span()
-		full := len(r.ahead) == len(r.buffer)
+		full := len(r.ahead) == r.window
 		switch {
 		case ended:
 			r.take(l, n)
@@ -71,8 +86,11 @@ func (r *lineReader) take(l *line, n int) {
 	if l.length > 0 {
 		r.gather(l, n)
 		l.text = r.text
+		l.colons, l.equals = bytes.IndexByte(l.text, ':') >= 0, bytes.IndexByte(l.text, '=') >= 0
 	} else {
 		l.text, l.length = r.ahead[:n:n], n
+		l.colons = r.colon.ahead(r.ahead, r.at) < n
+		l.equals = r.equals.ahead(r.ahead, r.at) < n
 	}
 	switch rest := r.ahead[n:]; {
 	case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
@@ -104,6 +122,14 @@ func (r *lineReader) pass(n int) {
 
 // fill reads more.
 func (r *lineReader) fill() {
+	if r.r == nil {
+		rest := r.buffer[r.at:]
+		if len(rest) <= r.window {
+			r.err = io.EOF
+		}
+		r.ahead = rest[:min(len(rest), r.window)]
+		return
+	}
 	n := copy(r.buffer, r.ahead)
 	more, err := r.r.Read(r.buffer[n:])
 	r.ahead, r.err = r.buffer[:n+more], err
@@ -112,20 +138,48 @@ func (r *lineReader) fill() {
 // span returns how many octets come before the first line end ahead. ended is false where there is none, or where it is a CR behind
 // which something may come that belongs to it.
 func (r *lineReader) span() (n int, ended bool) {
-	n = len(r.ahead)
-	if r.lf < r.at && r.noLF < r.at+int64(n) {
-		from := int(max(r.noLF-r.at, 0))
-		r.noLF = r.at + int64(n)
-		if i := bytes.IndexByte(r.ahead[from:], '\n'); i >= 0 {
-			r.lf = r.at + int64(from+i)
-			r.noLF = r.lf
-		}
-	}
-	if r.lf >= r.at {
-		n = int(r.lf - r.at)
-	}
-	if i := bytes.IndexByte(r.ahead[:n], '\r'); i >= 0 {
-		return i, i+1 < len(r.ahead) || r.err != nil
+	n = r.lf.ahead(r.ahead, r.at)
+	if cr := r.cr.ahead(r.ahead, r.at); cr < n {
+		return cr, cr+1 < len(r.ahead) || r.err != nil
 	}
 	return n, n < len(r.ahead)
+}
+
+// passDigits passes over the lines ahead that are like l in length and end and hold digits of base64 and nothing else, as far as they
+// are whole, and returns how many that were.
+func (r *lineReader) passDigits(l *line) (lines int64) {
+	n, size := l.length, int(l.next-l.at)
+	if l.cut || l.cr || n == 0 {
+		return 0
+	}
+	for ; len(r.ahead) >= size && r.ahead[size-1] == '\n' && (size == n+1 || r.ahead[n] == '\r'); lines++ {
+		if !allDigits(r.ahead[:n]) {
+			break
+		}
+		r.pass(size)
+	}
+	return lines
+}
+
+// sought is an octet that is looked for in what is ahead of a reader.
+type sought struct {
+	octet byte
+	at    int64 // where it is next, unless that is before the reader's place
+	until int64 // between that place and here it is not
+}
+
+func newSought(octet byte) sought { return sought{octet: octet, at: -1} }
+
+// ahead returns how many of the octets ahead, which stand at at, come before the octet: all, where it is none of them.
+func (s *sought) ahead(ahead []byte, at int64) int {
+	if s.at < at {
+		from := int(max(s.until-at, 0))
+		i := bytes.IndexByte(ahead[from:], s.octet)
+		if i < 0 {
+			s.until = at + int64(len(ahead))
+			return len(ahead)
+		}
+		s.at = at + int64(from+i)
+	}
+	return int(min(s.at-at, int64(len(ahead))))
 }

@@ -8,6 +8,9 @@ import (
 // fieldLike says whether a line may begin a header field: a name of printable octets (RFC 5322 section 2.2), blanks around it
 // forgiven, and a colon that does not begin a URL.
 func fieldLike(l *line) bool {
+	if !l.colons {
+		return false
+	}
 	end := bytes.IndexByte(l.text[:min(len(l.text), 2*maxFieldName)], ':')
 	if end < 0 || bytes.HasPrefix(l.text[end:], []byte("://")) {
 		return false
@@ -91,11 +94,24 @@ func base64Line(l *line) (ok, url bool) {
 	return kinds != 0 && kinds < noDigit, kinds&urlDigit != 0
 }
 
+// allDigits says whether text holds digits of the usual alphabet and nothing else.
+func allDigits(text []byte) bool {
+	kinds := byte(0)
+	for ; len(text) >= 8; text = text[8:] {
+		kinds |= alphabet[text[0]] | alphabet[text[1]] | alphabet[text[2]] | alphabet[text[3]] |
+			alphabet[text[4]] | alphabet[text[5]] | alphabet[text[6]] | alphabet[text[7]]
+	}
+	for _, c := range text {
+		kinds |= alphabet[c]
+	}
+	return kinds == digit
+}
+
 func isFiller(c byte) bool { return c == ' ' || c == '\t' || c == '=' || c == 0 }
 
 // Kinds of octets in alphabet.
 const (
-	_        = 1 // a digit of base64
+	digit    = 1 // of base64
 	urlDigit = 2 // - and _, digits of its other alphabet
 	noDigit  = 4
 )

@@ -27,7 +27,12 @@ func (Carver) Open(ctx context.Context, part *scanner.Part, out scanner.Contents
 	if part.Verbatim {
 		return nil // what it holds was found in what it was found in
 	}
-	s, err := find(ctx, part.Reader(), part.Path == "")
+	memory, file := part.Region()
+	lines := newLineReader(memory, nil)
+	if file != nil {
+		lines = newLineReader(nil, part.Reader())
+	}
+	s, err := find(ctx, lines, part.Path == "")
 	if err != nil {
 		return err
 	}

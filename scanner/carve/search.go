@@ -88,12 +88,11 @@ const (
 	text                // something else
 )
 
-// find passes over content; whole: it is a mail, not what was found in one. Its starts are then those of parts first, each kind in the order in which they stand.
+// find passes over a content; whole: it is a mail, not what was found in one. Its starts are then those of parts first, each kind in the order in which they stand.
 //
-// Errors: those of content; ctx's, which is looked at every 4,096 lines.
-func find(ctx context.Context, content *io.SectionReader, whole bool) (*search, error) {
+// Errors: those of the content; ctx's, which is looked at every 4,096 lines.
+func find(ctx context.Context, lines *lineReader, whole bool) (*search, error) {
 	s := &search{bounded: true, fields: true, headless: whole}
-	lines := newLineReader(content)
 	var l line
 	before := 0 // octets of the end of the line before
 	lf := false // which was LF
@@ -116,10 +115,17 @@ func find(ctx context.Context, content *io.SectionReader, whole bool) (*search, 
 			before = int(l.next-l.at) - l.length
 		}
 		lf = before == 1 && !l.cr
+		if s.calm() {
+			s.sofar.lines += int(lines.passDigits(&l))
+		}
 	}
 	slices.SortStableFunc(s.starts, func(a, b start) int { return rank(a) - rank(b) })
 	return s, nil
 }
+
+// calm says whether another line like the last, of nothing but digits of base64, would change nothing but the number of lines: it is in
+// the midst of a text, so that no start waits to be told what its first line looks like, and not behind padding.
+func (s *search) calm() bool { return s.digits && !s.padded && s.state == text }
 
 func rank(s start) int {
 	if s.isStrong() {
@@ -133,7 +139,7 @@ func (s *search) line(l *line, before int) {
 	if l.cr {
 		s.sofar.crs++
 	}
-	if bytes.HasPrefix(l.text, []byte("--")) {
+	if len(l.text) > 1 && l.text[0] == '-' && l.text[1] == '-' {
 		s.boundary(l, before)
 		return
 	}

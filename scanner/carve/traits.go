@@ -36,7 +36,7 @@ func (t *traits) count(l *line, digits, url, padded bool) bool {
 	if l.cut || isSpace(l.text[len(l.text)-1]) {
 		t.trailing++
 	}
-	if !l.pads && bytes.IndexByte(l.text, '=') < 0 {
+	if !l.pads && !l.equals {
 		return false
 	}
 	tail := bytes.TrimRight(l.text, "= \t")

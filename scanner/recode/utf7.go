@@ -77,8 +77,19 @@ type utf7Decoder struct {
 // Write implements io.Writer.
 func (d *utf7Decoder) Write(p []byte) (int, error) {
 	d.out = d.out[:0]
-	for _, c := range p {
-		d.octet(c)
+	for rest := p; len(rest) > 0; {
+		if !d.shift {
+			plain := bytes.IndexByte(rest, '+')
+			if plain < 0 {
+				plain = len(rest)
+			}
+			d.out = append(d.out, rest[:plain]...)
+			if rest = rest[plain:]; len(rest) == 0 {
+				break
+			}
+		}
+		d.octet(rest[0])
+		rest = rest[1:]
 	}
 	if _, err := d.w.Write(d.out); err != nil {
 		return 0, err
