@@ -44,6 +44,9 @@ func (x *examination) askNames(part *Part) error {
 			continue
 		}
 		x.askOne(i, part)
+		if x.trace != nil {
+			x.trace.answer(x, part, i)
+		}
 		for _, f := range x.answers[i].findings {
 			if !slices.Contains(x.findings, f) {
 				x.find(f)

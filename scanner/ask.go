@@ -22,6 +22,7 @@ type answer struct {
 	findings Findings
 	err      error
 	took     time.Duration
+	asked    bool
 }
 
 // ask asks the engines about a part, all at once, and notes what they say in the order of the engines, so that a verdict does not
@@ -34,6 +35,11 @@ func (x *examination) ask(part *Part) error {
 		x.askOne(0, part)
 	} else {
 		x.askAll(part)
+	}
+	if x.trace != nil {
+		for i := range x.answers {
+			x.trace.answer(x, part, i)
+		}
 	}
 	for i := range x.answers {
 		for _, f := range x.answers[i].findings {
@@ -67,6 +73,7 @@ func (x *examination) askOne(i int, part *Part) {
 	if x.failures[i] >= maxFailures {
 		return
 	}
+	a.asked = true
 	asked := time.Now()
 	defer func() {
 		if p := recover(); p != nil {

@@ -8,6 +8,7 @@
 //   - Opener, Contents: what takes a part apart that holds others.
 //   - Scanner: walks the MIME structure of a mail and has the whole mail and every decoded part judged.
 //   - Verdict, Cause, Finding: the facts. Policy, Action: what follows from them.
+//   - Explanation, Matcher: what a scan came across, for whoever writes rules. Without a trace of it a scan costs what it did.
 //   - Judge: scan, policy, quarantine, notice and log line for one retrieved message, in that order.
 //   - Marker, Mark: what else is put into a mail that is delivered; scanner/spam is one.
 //   - Summary: what a mail's header says, made fit to be shown, stored and written into a notice.

@@ -38,6 +38,7 @@ type Part struct {
 
 	content *Buffer
 	leaves  []Leaf // of the whole mail only
+	finder  string // see ExplainedPart.Found
 }
 
 // Leaf says where in the whole mail a body lies that the walk decoded, and how.

@@ -31,6 +31,8 @@ type examination struct {
 	ticks    int
 	scratch  *[scratchSize]byte // nil until it is needed
 	leaves   []Leaf
+	deepest  int    // containers around a part
+	trace    *trace // nil: nobody wants to know
 }
 
 // note records that something keeps the mail from being clean.
@@ -60,6 +62,7 @@ func (x *examination) enter(depth int) error {
 
 // reach says whether anything inside depth containers is looked at. Errors: ErrStopped when not, or time is up.
 func (x *examination) reach(depth int) error {
+	x.deepest = max(x.deepest, depth)
 	if limit := x.scanner.limits.Depth; depth > limit {
 		return x.stop(CauseBudget, fmt.Sprintf("the mail is nested more than %d deep", limit))
 	}
@@ -117,7 +120,11 @@ func (x *examination) judge(part *Part, depth int) error {
 
 // judgeContent is judge for a content whose digest is known.
 func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte, depth int) error {
-	if first, known := x.seen[sum]; known {
+	first, known := x.seen[sum]
+	if x.trace != nil {
+		x.trace.part(part, sum, depth, first, known)
+	}
+	if known {
 		return x.again(part, first)
 	}
 	x.seen[sum] = part.Path

@@ -49,10 +49,11 @@ const scratchSize = 16 << 10
 
 // contents is the Contents of one part.
 type contents struct {
-	exam  *examination
-	part  *Part
-	depth int // containers around part
-	taken int
+	exam   *examination
+	opener string
+	part   *Part
+	depth  int // containers around part
+	taken  int
 }
 
 // Member implements Contents.
@@ -93,6 +94,9 @@ func (c *contents) take(part *Part, content io.Reader) error {
 	if first, known := x.seen[sum]; known { // another reading of the same octets is no part more
 		part.Path, part.content = first, b
 		if len(part.Names) > 0 {
+			if x.trace != nil {
+				x.trace.reading(c, part, sum)
+			}
 			if jerr := x.askNames(part); jerr != nil {
 				return jerr
 			}
@@ -103,7 +107,7 @@ func (c *contents) take(part *Part, content io.Reader) error {
 		return err
 	}
 	c.taken++
-	part.Path, part.content = c.part.Path+"/"+strconv.Itoa(c.taken), b
+	part.Path, part.content, part.finder = c.part.Path+"/"+strconv.Itoa(c.taken), b, c.opener
 	if jerr := x.judgeContent(part, sum, c.depth+1); jerr != nil {
 		return jerr
 	}
@@ -144,7 +148,7 @@ func (t *timedReader) Read(p []byte) (int, error) {
 // open has every opener take part apart. Errors: ErrStopped.
 func (x *examination) open(part *Part, depth int) error {
 	for _, opener := range x.scanner.openers {
-		err := x.openWith(opener, &contents{exam: x, part: part, depth: depth})
+		err := x.openWith(opener, &contents{exam: x, opener: opener.Name(), part: part, depth: depth})
 		switch {
 		case err == nil:
 		case errors.Is(err, ErrStopped):

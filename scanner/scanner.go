@@ -57,9 +57,14 @@ func (s *Scanner) Engines() []Engine { return append([]Engine(nil), s.engines...
 //
 // A mail whose content has been judged within the last hour is not judged again where verdicts are remembered.
 func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict {
+	return s.scan(ctx, mail, complete, nil)
+}
+
+// scan is Scan, and notes in t, unless that is nil, what it comes across.
+func (s *Scanner) scan(ctx context.Context, mail *Buffer, complete bool, t *trace) Verdict {
 	started := time.Now()
 	v := Verdict{Size: mail.Size()}
-	x := &examination{scanner: s, parent: ctx, started: started, seen: make(map[[sha256.Size]byte]string), failures: make([]int, len(s.engines))}
+	x := &examination{scanner: s, parent: ctx, started: started, seen: make(map[[sha256.Size]byte]string), failures: make([]int, len(s.engines)), trace: t}
 	var cancel context.CancelFunc
 	x.ctx, cancel = context.WithTimeout(ctx, s.limits.Time)
 	defer cancel()
@@ -75,11 +80,12 @@ func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict
 	case mail.Size() > s.limits.Message:
 		x.note(CauseOversize, fmt.Sprintf("the mail has %d octets, the limit is %d", mail.Size(), s.limits.Message))
 	default:
-		if known, ok := s.cache.get(sum); ok {
+		if known, ok := s.cache.get(sum); ok && t == nil {
 			known.Took, known.Cached = time.Since(started), true
 			return known
 		}
 		whole := NewPart("", "", "", mail)
+		whole.finder = finderMail
 		err := x.judgeContent(whole, sum, 0)
 		if err == nil {
 			err = walkMessage(x, mail, "", 0, 0)
@@ -94,6 +100,10 @@ func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict
 	}
 	x.conclude(&v)
 	v.Took = time.Since(started)
+	if t != nil {
+		t.end(x, &v)
+		return v
+	}
 	s.cache.put(v)
 	return v
 }

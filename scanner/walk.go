@@ -98,6 +98,9 @@ func (w *walk) multipart(e entity, typ, boundary string) (mark, error) {
 	if typ == "multipart/digest" {
 		kind = "message/rfc822"
 	}
+	if w.exam.trace != nil {
+		w.exam.trace.multipart(e, typ)
+	}
 	level := w.lines.push(boundary)
 	m, err := w.skip()
 	n := 0
@@ -148,6 +151,7 @@ func (w *walk) leaf(e entity, typ string, params map[string]string, h header, en
 	part := NewPart(e.leaf(), fileName(h, params), typ, content)
 	part.Names = fileNames(h)
 	part.Verbatim = enc == Identity
+	part.finder = finderWalk
 	inner := int64(elsewhere)
 	if w.base != elsewhere {
 		w.exam.leaves = append(w.exam.leaves, Leaf{At: w.base + at, End: w.base + end, Encoding: enc})

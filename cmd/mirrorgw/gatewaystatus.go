@@ -190,6 +190,15 @@ func compileRules(paths []string) error {
 	return engine.Close()
 }
 
+// openMatcher compiles rule files and folders for the command that says where they match.
+func openMatcher(rules []string) (matcher, error) {
+	m, err := yara.NewMatcher(yara.Config{Rules: rules})
+	if err != nil {
+		return nil, rulesError(err)
+	}
+	return m, nil
+}
+
 // openEngine compiles rule files and folders for the command that judges without a gateway.
 func openEngine(rules []string, log *slog.Logger) (engine, error) {
 	return yara.New(yara.Config{Rules: rules, Log: log})
@@ -197,7 +206,7 @@ func openEngine(rules []string, log *slog.Logger) (engine, error) {
 
 // builtIn returns the rooms of this build.
 func builtIn() rooms {
-	r := rooms{newGateway: newMirror, confine: confineTo, compileRules: compileRules, openEngine: openEngine}
+	r := rooms{newGateway: newMirror, confine: confineTo, compileRules: compileRules, openEngine: openEngine, openMatcher: openMatcher}
 	if v := yara.Version(); v != "" {
 		r.engines = []engineVersion{{yara.Name, "libyara " + v}}
 	}

@@ -25,12 +25,21 @@ type rooms struct {
 	// openEngine compiles YARA rules for `scan`. What is wrong with them it says as compileRules does.
 	openEngine func(rules []string, log *slog.Logger) (engine, error)
 
+	// openMatcher compiles YARA rules for `scan --explain`, which asks where they match.
+	openMatcher func(rules []string) (matcher, error)
+
 	engines []engineVersion
 }
 
 // engine judges parts of mails until it is closed.
 type engine interface {
 	scanner.Engine
+	Close() error
+}
+
+// matcher says where rules match until it is closed.
+type matcher interface {
+	scanner.Matcher
 	Close() error
 }
 

@@ -24,7 +24,9 @@ func (p *program) scanCommand() *cli.Command {
 			"shown as PATH#1, PATH#2 and so on), any other folder, whose files are judged with those of its subfolders, or - for\n" +
 			"standard input. A file that begins with \"From \" is an mbox file unless its name ends in .eml.\n\n" +
 			"Exit code: 0 all clean, 1 something infected or unscannable, 2 something could not be read.",
-		Flags:  []cli.Flag{jsonFlag()},
+		Flags: []cli.Flag{jsonFlag(), &cli.BoolFlag{
+			Name: "explain", Usage: "tell of each mail's parts, what each engine said of them, and where rules match",
+		}},
 		Action: p.scan,
 	}
 }
@@ -48,10 +50,19 @@ func (p *program) scan(c *cli.Context) error {
 	if err != nil {
 		return &exitError{exitIncomplete, err}
 	}
+	judge, at := plainScan(sc), fullPace()
+	if c.Bool("explain") {
+		m, err := p.rooms.openMatcher(cfg.Scan.YARA.Rules)
+		if err != nil {
+			return &exitError{exitIncomplete, errors.Join(err, engine.Close())}
+		}
+		defer m.Close()
+		judge, at = explainingScan(sc, m), pace{atOnce: 1, ahead: 1} // an explanation may be long, and what an engine takes is told
+	}
 	report := p.newReport(c.Bool("json"), cfg.Scan.Policy)
 	ctx, cancel := context.WithCancel(c.Context)
 	defer cancel()
-	judging := startJudging(ctx, sc, cfg.Spool, finder{stdin: p.stdin, spool: cfg.Spool, paths: paths})
+	judging := startJudging(ctx, judge, at, cfg.Spool, finder{stdin: p.stdin, spool: cfg.Spool, paths: paths})
 	for r := range judging.results(ctx) {
 		if err := report.add(r); err != nil {
 			report.progress.stop()

@@ -469,7 +469,7 @@ func TestScanCalledOffIsNoVerdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer := make(chan judgement, 1)
-	j := &judging{scanner: sc}
+	j := &judging{scan: plainScan(sc)}
 	j.judge(ctx, job{letter{path: "a", source: io.NopCloser(strings.NewReader(eicarMail))}, answer})
 	if made, ok := <-answer; ok {
 		t.Errorf("got %+v", made)

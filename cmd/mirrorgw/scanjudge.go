@@ -9,18 +9,22 @@ import (
 	"mirrorgw/scanner"
 )
 
-// waiting bounds the results kept back because an earlier mail takes longer.
-const waiting = 1024
+// pace says how many mails are judged at once, and how many results are kept back at most because an earlier mail takes longer.
+type pace struct{ atOnce, ahead int }
+
+// fullPace is that of a scan for verdicts alone.
+func fullPace() pace { return pace{atOnce: runtime.GOMAXPROCS(0), ahead: 1024} }
 
 // judgement is what became of one letter.
 type judgement struct {
 	path    string
 	verdict scanner.Verdict
-	err     error // why there is no verdict
-	leftOut int   // see letter
+	told    *scanner.Explanation // nil unless it was asked for
+	err     error                // why there is no verdict
+	leftOut int                  // see letter
 }
 
-// judging is a scan under way: one goroutine finds letters, as many as there are processors judge them, and results puts
+// judging is a scan under way: one goroutine finds letters, others judge them, and results puts
 // what they answer in order again.
 //
 //	find ── job ──► work  (several)
@@ -29,7 +33,7 @@ type judgement struct {
 // All of them end when the letters do. When ctx ends they end too, but each only after what it waits for: a read of standard
 // input cannot be called off.
 type judging struct {
-	scanner *scanner.Scanner
+	scan    scan
 	spool   scanner.Spool
 	jobs    chan job
 	order   chan (<-chan judgement)
@@ -42,14 +46,24 @@ type job struct {
 	answer chan<- judgement // takes one without a reader; closed when there is none
 }
 
-func startJudging(ctx context.Context, sc *scanner.Scanner, spool scanner.Spool, f finder) *judging {
-	j := &judging{scanner: sc, spool: spool, jobs: make(chan job), order: make(chan (<-chan judgement), waiting)}
+// scan judges one mail. What it tells beside the verdict may be nil.
+type scan func(ctx context.Context, mail *scanner.Buffer, complete bool) (scanner.Verdict, *scanner.Explanation)
+
+// plainScan is the scan that tells nothing.
+func plainScan(sc *scanner.Scanner) scan {
+	return func(ctx context.Context, mail *scanner.Buffer, complete bool) (scanner.Verdict, *scanner.Explanation) {
+		return sc.Scan(ctx, mail, complete), nil
+	}
+}
+
+func startJudging(ctx context.Context, scan scan, at pace, spool scanner.Spool, f finder) *judging {
+	j := &judging{scan: scan, spool: spool, jobs: make(chan job), order: make(chan (<-chan judgement), at.ahead)}
 	j.working.Go(func() { // ends with the letters or ctx
 		defer close(j.order)
 		defer close(j.jobs)
 		f.find(ctx, func(l letter) bool { return j.enqueue(ctx, l) })
 	})
-	for range runtime.GOMAXPROCS(0) {
+	for range at.atOnce {
 		j.working.Go(func() { // ends with the jobs
 			for job := range j.jobs {
 				j.judge(ctx, job)
@@ -95,7 +109,7 @@ func (j *judging) judge(ctx context.Context, job job) {
 	defer l.close()
 	made := judgement{path: l.path}
 	if made.err = l.hold(ctx, j.spool); made.err == nil {
-		made.verdict = j.scanner.Scan(ctx, l.mail, l.complete)
+		made.verdict, made.told = j.scan(ctx, l.mail, l.complete)
 	}
 	if ctx.Err() == nil {
 		job.answer <- made

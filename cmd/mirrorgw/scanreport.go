@@ -60,6 +60,10 @@ func (r *report) write(j judgement) error {
 	if r.json {
 		return r.element(j)
 	}
+	if j.told != nil {
+		r.written = true
+		return r.explain(j)
+	}
 	return r.row(j)
 }
 
@@ -119,7 +123,9 @@ func (r *report) element(j judgement) error {
 		Size     int64             `json:"size"`
 		SHA256   string            `json:"sha256"`
 		Took     int64             `json:"took_ms"`
-	}{j.path, v.Class.String(), v.Cause, r.policy.Action(*v).String(), findings, v.Size, hex.EncodeToString(v.SHA256[:]), v.Took.Milliseconds()})
+
+		Explanation *scanner.Explanation `json:"explanation,omitempty"`
+	}{j.path, v.Class.String(), v.Cause, r.policy.Action(*v).String(), findings, v.Size, hex.EncodeToString(v.SHA256[:]), v.Took.Milliseconds(), j.told})
 	if err != nil {
 		return err
 	}

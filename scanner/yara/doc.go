@@ -4,6 +4,7 @@
 // # What it holds
 //
 //   - Engine: a compiled rule set, and the libyara scanners that run it, one per scan in progress.
+//   - Matcher: says where in a part the strings of rules match.
 //   - Compiling: rule files and folders, each file in a namespace of its own, and the built-in rules, always loaded, which know
 //     the EICAR test file and the ClamAV test program.
 //
@@ -21,7 +22,7 @@
 //   - 2026: only the API that go-yara 4.2.4 (libyara 4.2) and 4.3.4 (libyara 4.3 and later) share. A time-out is recognised by our
 //     own clock and by the words "scan timeout", since the error types differ. Reverse when Debian 12 no longer matters.
 //   - 2026: the callback takes rule names only. The binding's MatchRules copies every matched string, up to a million per
-//     string and scan, all chosen by the mail.
+//     string and scan, all chosen by the mail. A Matcher, which is for a person at a terminal, has them told, a few of each string.
 //   - 2026: libyara's SIGSEGV and SIGBUS handlers stay off (flag 4, SCAN_FLAGS_NO_TRYCATCH): they are installed process-wide, around
 //     each scan, over those of the Go runtime.
 //   - 2026: include statements are errors. A rule file would otherwise read any file the gateway can; a folder of rules is

@@ -113,17 +113,23 @@ func (e *Engine) Scan(ctx context.Context, part *scanner.Part) (scanner.Findings
 
 // scan runs one scanner over one part.
 func scan(ctx context.Context, s *libyara.Scanner, part *scanner.Part) (scanner.Findings, error) {
+	m := matches{part: part.Path}
+	err := run(ctx, s, part, &m)
+	return m.found, err
+}
+
+// run has a scanner tell callback what it finds in part.
+func run(ctx context.Context, s *libyara.Scanner, part *scanner.Part, callback libyara.ScanCallback) error {
 	timeout := defaultTime
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = time.Until(deadline)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("yara: %w", err)
+		return fmt.Errorf("yara: %w", err)
 	}
 	timeout = max(timeout, time.Millisecond) // the deadline may just have passed; zero would mean for ever
-	m := matches{part: part.Path}
 	// libyara counts whole seconds, and none means for ever.
-	s.SetTimeout((timeout + time.Second - 1).Truncate(time.Second)).SetFlags(noTryCatch).SetCallback(&m)
+	s.SetTimeout((timeout + time.Second - 1).Truncate(time.Second)).SetFlags(noTryCatch).SetCallback(callback)
 	started := time.Now()
 	var err error
 	if mem, file := part.Region(); file != nil {
@@ -135,11 +141,11 @@ func scan(ctx context.Context, s *libyara.Scanner, part *scanner.Part) (scanner.
 	s.SetCallback(nil)
 	switch {
 	case err == nil:
-		return m.found, nil
+		return nil
 	case strings.Contains(err.Error(), "scan timeout"), time.Since(started) >= timeout:
-		return m.found, fmt.Errorf("yara: out of time after %v: %w", time.Since(started).Round(time.Millisecond), context.DeadlineExceeded)
+		return fmt.Errorf("yara: out of time after %v: %w", time.Since(started).Round(time.Millisecond), context.DeadlineExceeded)
 	default:
-		return m.found, fmt.Errorf("yara: %w", err)
+		return fmt.Errorf("yara: %w", err)
 	}
 }
 
