@@ -161,7 +161,8 @@ var rooms = []room{
 			{path: system, why: "memory file descriptors and disk space"},
 		},
 		tests: []permit{
-			{path: "mirrorgw/scanner/...", why: "the pipeline with its real engine, quarantine and notice"},
+			{path: "mirrorgw/scanner/...", why: "the pipeline with its real engines, quarantine and notice"},
+			{path: "mirrorgw/testnet", why: "a real ClamAV daemon"},
 			{path: goleak, why: "what ends has ended"},
 		},
 	},
@@ -232,9 +233,12 @@ var rooms = []room{
 		tests: []permit{{path: "mirrorgw/scanner/names", why: "tests from outside see the public names only"}},
 	},
 	{
-		dir:   "scanner/clamd",
-		uses:  []permit{{path: "mirrorgw/scanner", why: "it is an engine"}},
-		tests: []permit{{path: "mirrorgw/scanner/clamd", why: "tests from outside see the public names only"}},
+		dir:  "scanner/clamd",
+		uses: []permit{{path: "mirrorgw/scanner", why: "it is an engine"}},
+		tests: []permit{
+			{path: "mirrorgw/scanner/clamd", why: "tests from outside see the public names only"},
+			{path: "mirrorgw/testnet", why: "a real daemon"},
+		},
 	},
 	{
 		dir: "scanner/quarantine",

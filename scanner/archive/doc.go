@@ -44,4 +44,8 @@
 //     viewers show what they get of it.
 //   - 2026: the first 2,000 streams of a PDF document are contents each, what follows is one content: a long book has more
 //     streams than a mail may have parts.
+//   - 2026: programs that unpack themselves in memory, and installers and script compilers with formats of their own (NSIS, InstallShield,
+//     AutoIt, Symbian's SIS), are not opened: each is a format of many versions that only its own program reads, which whoever runs it runs
+//     anyway. Their outsides are judged. A clamd beside YARA opens all of those that Debian's clamav-testfiles has, 44 of 44; with YARA
+//     alone 28 are found, and one of the others is unscannable.
 package archive

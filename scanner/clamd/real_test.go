@@ -1,13 +1,10 @@
 package clamd_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,91 +14,34 @@ import (
 
 	"mirrorgw/scanner"
 	"mirrorgw/scanner/clamd"
+	"mirrorgw/testnet"
 )
 
 // strong is a clamd.conf with which a daemon says what it does not see.
 const strong = "AlertExceedsMax yes\nAlertEncrypted yes\nStreamMaxLength 64M\nMaxFileSize 64M\nMaxThreads 10\n"
 
-// realClamd is a daemon of the installed program, with a folder, a socket and signatures of its own.
-type realClamd struct {
-	t       *testing.T
-	dir     string
-	command *exec.Cmd
-}
-
-// startClamd starts a daemon that ends with the test.
-func startClamd(t *testing.T, conf string) *realClamd {
+// startClamd starts a daemon that ends with the test, and returns its folder too.
+func startClamd(t *testing.T, conf string) (c *testnet.Clamd, dir string) {
 	t.Helper()
-	if _, err := exec.LookPath("clamd"); err != nil {
-		t.Skip("clamd is not installed (package clamav-daemon)")
-	}
-	dir := t.TempDir()
-	c := &realClamd{t: t, dir: dir}
-	t.Cleanup(func() { c.kill() })
-	if err := os.Mkdir(filepath.Join(dir, "db"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{
-		"clamd.conf":  "Foreground yes\nLocalSocket " + dir + "/s\nDatabaseDirectory " + dir + "/db\nTemporaryDirectory " + dir + "\n" + conf,
-		"db/test.hsb": "71e7b604d18aefd839e51a39c88df8383bb4c071dc31f87f00a2b5df580d4495:544:ClamAV-Test-File\n",
-		"db/test.ndb": fmt.Sprintf("Eicar-Test:0:*:%x\n", scanner.Canary()),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c.start()
-	return c
-}
-
-func (c *realClamd) address() string { return "unix:" + c.dir + "/s" }
-
-// start starts the daemon and waits for it to take connections.
-func (c *realClamd) start() {
-	c.t.Helper()
-	c.command = exec.Command("clamd", "-c", filepath.Join(c.dir, "clamd.conf"))
-	c.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var said bytes.Buffer
-	c.command.Stdout, c.command.Stderr = &said, &said
-	if err := c.command.Start(); err != nil {
-		c.t.Error(err)
-		return
-	}
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if conn, err := net.Dial("unix", c.dir+"/s"); err == nil {
-			conn.Close()
-			return
-		}
-	}
-	c.kill()
-	c.t.Errorf("clamd does not answer: %s", said.Bytes())
-}
-
-// kill ends the daemon where it stands.
-func (c *realClamd) kill() {
-	_ = c.command.Process.Kill()
-	_ = c.command.Wait()
-}
-
-func (c *realClamd) signal(s syscall.Signal) {
-	c.t.Helper()
-	if err := c.command.Process.Signal(s); err != nil {
-		c.t.Fatal(err)
-	}
+	dir = t.TempDir()
+	return testnet.StartClamd(t, dir, conf, map[string]string{
+		"test.hsb": "71e7b604d18aefd839e51a39c88df8383bb4c071dc31f87f00a2b5df580d4495:544:ClamAV-Test-File\n",
+		"test.ndb": fmt.Sprintf("Eicar-Test:0:*:%x\n", scanner.Canary()),
+	}), dir
 }
 
 // A daemon as it should be, and two that say OK of what they do not see.
 func TestCheckRealClamd(t *testing.T) {
 	t.Run("strong", func(t *testing.T) {
-		c := startClamd(t, strong)
-		e := newEngine(t, clamd.Config{Addresses: []string{c.address()}, Message: 64 << 20})
+		c, dir := startClamd(t, strong)
+		e := newEngine(t, clamd.Config{Addresses: []string{c.Address()}, Message: 64 << 20})
 		if h := e.Health(); h.State != clamd.Down {
 			t.Errorf("before the check: %+v", h)
 		}
-		if h := e.Check(t.Context()); h != (clamd.Health{State: clamd.OK, Detail: c.address()}) {
+		if h := e.Check(t.Context()); h != (clamd.Health{State: clamd.OK, Detail: c.Address()}) {
 			t.Errorf("%+v", h)
 		}
-		if h := newEngine(t, clamd.Config{Addresses: []string{c.address()}, Message: 64<<20 + 1}).Check(t.Context()); h.State != clamd.Weak ||
+		if h := newEngine(t, clamd.Config{Addresses: []string{c.Address()}, Message: 64<<20 + 1}).Check(t.Context()); h.State != clamd.Weak ||
 			!strings.HasSuffix(h.Detail, "refuses mails that scan.limits.message allows (in clamd.conf: StreamMaxLength 65M, and MaxFileSize as much)") {
 			t.Errorf("%+v", h)
 		}
@@ -113,23 +53,25 @@ func TestCheckRealClamd(t *testing.T) {
 			t.Errorf("beyond StreamMaxLength: %v", err)
 		}
 		// One of two away: the other does the work, and it shows.
-		both := newEngine(t, clamd.Config{Addresses: []string{"unix:" + c.dir + "/none", c.address()}})
+		both := newEngine(t, clamd.Config{Addresses: []string{"unix:" + dir + "/none", c.Address()}})
 		if h := both.Check(t.Context()); h.State != clamd.Weak || !strings.Contains(h.Detail, "/none: ") || !strings.Contains(h.Detail, "no such file") {
 			t.Errorf("%+v", h)
 		}
-		c.kill()
+		c.Kill()
 		if h := e.Check(t.Context()); h.State != clamd.Down || !strings.Contains(h.Detail, "connect") {
 			t.Errorf("killed: %+v", h)
 		}
 	})
 	t.Run("weak", func(t *testing.T) {
-		c := startClamd(t, "StreamMaxLength 25M\n")
-		if err := os.Remove(filepath.Join(c.dir, "db/test.ndb")); err != nil {
+		c, dir := startClamd(t, "StreamMaxLength 25M\n")
+		if err := os.Remove(filepath.Join(dir, "db/test.ndb")); err != nil {
 			t.Fatal(err)
 		}
-		c.kill()
-		c.start()
-		h := newEngine(t, clamd.Config{Addresses: []string{c.address()}, Message: 256 << 20}).Check(t.Context())
+		c.Kill()
+		if err := c.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h := newEngine(t, clamd.Config{Addresses: []string{c.Address()}, Message: 256 << 20}).Check(t.Context())
 		for _, lack := range []string{"EICAR", "AlertExceedsMax yes", "AlertEncrypted yes", "StreamMaxLength 256M"} {
 			if h.State != clamd.Weak || !strings.Contains(h.Detail, lack) {
 				t.Errorf("%s: %+v", lack, h)
@@ -140,8 +82,8 @@ func TestCheckRealClamd(t *testing.T) {
 
 // Fifty mails at once, a restart in their middle, one that hits questions under way, and a daemon that stands still for a while.
 func TestRealClamdAtWork(t *testing.T) {
-	c := startClamd(t, strong)
-	e := newEngine(t, clamd.Config{Addresses: []string{c.address()}})
+	c, _ := startClamd(t, strong)
+	e := newEngine(t, clamd.Config{Addresses: []string{c.Address()}})
 	// scan asks n times at once, every other time about something infected, and returns the errors.
 	scan := func(ctx context.Context, n, size int) (faults []error) {
 		var mu sync.Mutex
@@ -172,11 +114,13 @@ func TestRealClamdAtWork(t *testing.T) {
 		t.Errorf("50 at once: %v", faults)
 	}
 
-	c.kill()
+	c.Kill()
 	back := make(chan struct{})
 	time.AfterFunc(time.Second, func() {
 		defer close(back)
-		c.start()
+		if err := c.Start(t.Context()); err != nil {
+			t.Error(err)
+		}
 	})
 	if faults := scan(t.Context(), 20, 100_000); len(faults) > 0 {
 		t.Errorf("away for a second: %v", faults)
@@ -189,8 +133,10 @@ func TestRealClamdAtWork(t *testing.T) {
 		defer close(killed)
 		for deadline := time.Now().Add(10 * time.Second); e.Counters().Asked < before+4 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		}
-		c.kill()
-		c.start()
+		c.Kill()
+		if err := c.Start(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}()
 	if faults := scan(t.Context(), 20, 8<<20); len(faults) > 0 {
 		t.Errorf("killed in the middle: %v", faults)
@@ -200,7 +146,13 @@ func TestRealClamdAtWork(t *testing.T) {
 		t.Errorf("nothing was asked again: %+v", got)
 	}
 
-	c.signal(syscall.SIGSTOP)
+	signal := func(s os.Signal) {
+		t.Helper()
+		if err := c.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal(syscall.SIGSTOP)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	for _, err := range scan(ctx, 8, 1000) {
@@ -208,7 +160,7 @@ func TestRealClamdAtWork(t *testing.T) {
 			t.Errorf("standing still: %v", err)
 		}
 	}
-	c.signal(syscall.SIGCONT)
+	signal(syscall.SIGCONT)
 	if faults := scan(t.Context(), 20, 1000); len(faults) > 0 {
 		t.Errorf("going on: %v", faults)
 	}
