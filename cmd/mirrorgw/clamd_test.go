@@ -21,6 +21,20 @@ import (
 // returns the address; closing the listener ends it.
 func listenClamd(t *testing.T) (string, net.Listener) {
 	t.Helper()
+	return listenClamdThat(t, func(content []byte) string {
+		switch {
+		case bytes.Contains(content, scanner.Canary()):
+			return "stream: Eicar-Test FOUND\x00"
+		case bytes.Contains(content, []byte("leopard")):
+			return "stream: Leopard FOUND\x00"
+		}
+		return "stream: OK\x00"
+	})
+}
+
+// listenClamdThat answers each stream at a socket with what reply makes of it, and closes the connection.
+func listenClamdThat(t *testing.T, reply func(content []byte) string) (string, net.Listener) {
+	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
@@ -33,42 +47,37 @@ func listenClamd(t *testing.T) (string, net.Listener) {
 			if err != nil {
 				return
 			}
-			answerStream(conn)
+			go func() { // ends with the stream
+				defer conn.Close()
+				if content, err := readStream(conn); err == nil {
+					_, _ = io.WriteString(conn, reply(content)) // who has gone needs none
+				}
+			}()
 		}
 	}()
 	return "unix:" + socket, l
 }
 
-// answerStream answers one INSTREAM, and closes conn.
-func answerStream(conn net.Conn) {
-	defer conn.Close()
-	var content []byte
+// readStream reads one INSTREAM.
+func readStream(conn net.Conn) (content []byte, err error) {
 	if _, err := io.CopyN(io.Discard, conn, int64(len("zINSTREAM\x00"))); err != nil {
-		return
+		return nil, err
 	}
 	for {
 		var length [4]byte
 		if _, err := io.ReadFull(conn, length[:]); err != nil {
-			return
+			return nil, err
 		}
 		n := binary.BigEndian.Uint32(length[:])
 		if n == 0 {
-			break
+			return content, nil
 		}
-		chunk, err := io.ReadAll(io.LimitReader(conn, int64(n)))
-		if err != nil || len(chunk) < int(n) {
-			return
+		chunk := make([]byte, n)
+		if _, err := io.ReadFull(conn, chunk); err != nil {
+			return nil, err
 		}
 		content = append(content, chunk...)
 	}
-	reply := "stream: OK\x00"
-	switch {
-	case bytes.Contains(content, scanner.Canary()):
-		reply = "stream: Eicar-Test FOUND\x00"
-	case bytes.Contains(content, []byte("leopard")):
-		reply = "stream: Leopard FOUND\x00"
-	}
-	_, _ = io.WriteString(conn, reply)
 }
 
 // The scan command asks clamd as the gateway does, says of what it lacks, and judges nothing without it.
