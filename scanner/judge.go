@@ -22,6 +22,7 @@ type Origin struct {
 	Server   netip.AddrPort // the mail server the workstation wanted
 	User     string         // as the client gave it, may be empty. Hostile text: quote it before printing
 	Login    string         // the name under which the server has accepted the client; empty unless it can have been no other
+	UIDL     string         // unique-id that the server has given the mail, where the client has asked for it. Hostile text as well
 	Asked    time.Time      // when the wait for the mail began; zero where that is not known
 }
 

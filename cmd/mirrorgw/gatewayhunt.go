@@ -85,7 +85,7 @@ func (h *hunter) hunt(ctx context.Context, sums map[string]bool) {
 	err := h.store.Hunt(ctx, sums, func(r quarantine.Record) {
 		h.found.Add(1)
 		if n++; n <= maxFound {
-			h.log.Warn("delivered before it was known to be infected", "delivered", r.Time, "client", r.Client, "server", r.Server, "user", r.User, "sha256", r.SHA256)
+			h.log.Warn("delivered before it was known to be infected", "delivered", r.Time, "client", r.Client, "server", r.Server, "user", r.User, "uidl", r.UIDL, "sha256", r.SHA256)
 		}
 	})
 	if n > maxFound {

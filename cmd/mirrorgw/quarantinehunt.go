@@ -152,10 +152,10 @@ func writeRecords(w io.Writer, found []quarantine.Record) error {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "TIME\tCLIENT\tUSER\tSERVER\tSIZE\tSHA256")
+	fmt.Fprintln(t, "TIME\tCLIENT\tUSER\tSERVER\tSIZE\tUIDL\tSHA256")
 	for _, r := range found {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", r.Time.Local().Format(time.DateTime), scanner.Printable(r.Client, maxListed),
-			scanner.Printable(r.User, maxListed), scanner.Printable(r.Server, maxListed), r.Size, r.SHA256)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Time.Local().Format(time.DateTime), scanner.Printable(r.Client, maxListed),
+			scanner.Printable(r.User, maxListed), scanner.Printable(r.Server, maxListed), r.Size, scanner.Printable(r.UIDL, maxListed), r.SHA256)
 	}
 	return t.Flush()
 }

@@ -26,7 +26,7 @@ func (k kept) deliver(t *testing.T, client string, mails ...string) {
 		t.Fatal(err)
 	}
 	for _, mail := range mails {
-		history.Delivered(time.Date(2026, 11, 17, 10, 0, 0, 0, time.UTC), scanner.Origin{Protocol: "pop3", Client: netip.MustParseAddrPort(client), User: "bob"},
+		history.Delivered(time.Date(2026, 11, 17, 10, 0, 0, 0, time.UTC), scanner.Origin{Protocol: "pop3", Client: netip.MustParseAddrPort(client), User: "bob", UIDL: "uid-1"},
 			scanner.Verdict{SHA256: sha256.Sum256([]byte(mail)), Size: int64(len(mail))})
 	}
 	if err := history.Close(); err != nil {
@@ -58,14 +58,14 @@ func TestQuarantineHunt(t *testing.T) {
 				t.Fatalf("exit %d, %v, %q, %q", code, err, stdout, stderr)
 			}
 			for i, r := range found {
-				if r.SHA256 != c.found[i] || r.Client != "192.0.2.17:4000" || r.User != "bob" {
+				if r.SHA256 != c.found[i] || r.Client != "192.0.2.17:4000" || r.User != "bob" || r.UIDL != "uid-1" {
 					t.Errorf("%+v", r)
 				}
 			}
 		})
 	}
 	code, stdout, _ := call(t, (&stub{}).rooms(), "quarantine", "hunt", "-c", k.config)
-	if want := time.Date(2026, 11, 17, 10, 0, 0, 0, time.UTC).Local().Format(time.DateTime) + " 192.0.2.17:4000 bob "; code != exitNo || !strings.Contains(squeezeLines(stdout), want) {
+	if want := time.Date(2026, 11, 17, 10, 0, 0, 0, time.UTC).Local().Format(time.DateTime) + " 192.0.2.17:4000 bob "; code != exitNo || !strings.Contains(squeezeLines(stdout), want) || !strings.Contains(stdout, " uid-1 ") {
 		t.Errorf("exit %d, %q", code, stdout)
 	}
 	for _, c := range []struct{ arg, want string }{
@@ -116,7 +116,7 @@ func TestHunter(t *testing.T) {
 				says("")
 			}
 		}
-		says("client=192.0.2.18:4000")
+		says("client=192.0.2.18:4000 server=\"\" user=bob uidl=uid-1 ")
 		h.reloaded()
 		says("client=192.0.2.17:4000") // and not the other, which the rules do not find
 		if h.found.Load() != 2 || m.mail.sessions != 0 {

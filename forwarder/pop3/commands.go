@@ -215,6 +215,7 @@ func (s *session) relayCommand(c *command) error {
 	case cmdCAPA:
 		p.answer = answerCAPA
 	case cmdLIST, cmdUIDL:
+		p.verb = c.verb
 		if !c.argued {
 			p.answer = answerLines
 		}

@@ -66,6 +66,8 @@
 //     (RFC 1939 section 11 knows sizes to be inexact). The status lines of what does not leave as it came have no count. Where a
 //     client wants as many octets as were announced, Config.Pad gives a notice blank lines up to the mail's own size; a TOP that
 //     is answered from memory has none.
+//   - Unique-ids of mails are known where the client has asked for them (UIDL), the latest of a long list: to ask for one with each RETR
+//     would cost a round trip. They tell people of a mail and decide nothing.
 //   - Released mails are numbered after the server's own. They are looked for before a login goes up, and only where some wait does
 //     the gateway wait for its answer and ask how many messages there are (STAT), before the client can have deleted one. All other
 //     sessions stay what they were, octet for octet. The words of a status line, which may count messages, are replaced in such a

@@ -175,7 +175,7 @@ func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, c
 	p := d.p
 	o := s.origin
 	whose := s.whose()
-	o.User, o.Login, o.Asked = whose.user, whose.login, d.asked
+	o.User, o.Login, o.Asked, o.UIDL = whose.user, whose.login, d.asked, s.uids.of(p.message)
 	if complete {
 		defer s.keepAlive(p).stop()
 	}

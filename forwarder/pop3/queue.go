@@ -48,8 +48,8 @@ type pending struct {
 	turns   chan turn // AUTH, STLS
 
 	accepted bool      // answerLogin, answerSASL: the server said +OK; valid once the reply has left
-	verb     verb      // answerMerged, answerReleased
-	drop     *maildrop // the same, answerCount and answerQuit; may be nil with that
+	verb     verb      // answerMerged, answerReleased; LIST and UIDL
+	drop     *maildrop // answerMerged, answerReleased, answerCount and answerQuit; may be nil with that
 }
 
 // judged says whether the reply is a message.

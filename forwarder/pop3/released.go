@@ -205,7 +205,7 @@ func (s *session) answerListing(p *pending, line []byte, ok bool) error {
 	}
 	if ok {
 		f := newFramer(s.style.lfOnly())
-		if err := s.readBody(f, through{s.out}); err != nil {
+		if err := s.readBody(f, s.listing(p.verb)); err != nil {
 			return err
 		}
 		end = f.end

@@ -229,10 +229,12 @@ func (s *session) answer(p *pending) error {
 		}
 	case p.answer == answerLines && ok:
 		f := newFramer(s.style.lfOnly())
-		if err := s.readBody(f, through{s.out}); err != nil {
+		if err := s.readBody(f, s.listing(p.verb)); err != nil {
 			return err
 		}
 		return s.send(f.end)
+	case p.verb == cmdUIDL && ok:
+		s.uids.add(bytes.TrimPrefix(line, []byte("+OK ")))
 	}
 	return nil
 }

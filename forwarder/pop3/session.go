@@ -61,6 +61,7 @@ type session struct {
 	respCodes bool    // the server advertised RESP-CODES
 	partly    bool    // a message left in part
 	notices   notices // of messages replaced in this session
+	uids      uids    // that the client has asked for
 	owed      int     // replies of the server to NOOPs of the gateway's own
 
 	// Shared.

@@ -47,7 +47,8 @@ type Record struct {
 	Protocol string    `json:"protocol"`
 	Client   string    `json:"client"` // ADDRESS:PORT of the workstation
 	Server   string    `json:"server"`
-	User     string    `json:"user"` // as the client gave it, made printable
+	User     string    `json:"user"`           // as the client gave it, made printable
+	UIDL     string    `json:"uidl,omitempty"` // as the server gave it, made printable; empty where the client had not asked for it
 	Size     int64     `json:"size"`
 }
 
@@ -149,6 +150,13 @@ func appendRecord(line []byte, at time.Time, o scanner.Origin, v scanner.Verdict
 	line = o.Client.AppendTo(append(line, `","client":"`...))
 	line = o.Server.AppendTo(append(line, `","server":"`...))
 	line = append(append(line, `","user":`...), user...)
+	if o.UIDL != "" {
+		uidl, err := json.Marshal(scanner.Printable(o.UIDL, maxUIDL))
+		if err != nil {
+			return nil, err
+		}
+		line = append(append(line, `,"uidl":`...), uidl...)
+	}
 	line = strconv.AppendInt(append(line, `,"size":`...), v.Size, 10)
 	return append(line, "}\n"...), nil
 }

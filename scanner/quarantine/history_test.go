@@ -26,7 +26,7 @@ func openHistory(t testing.TB, s *Store, keep time.Duration) *History {
 }
 
 func deliver(h *History, at time.Time, client string, content byte) {
-	o := scanner.Origin{Protocol: "pop3", Client: netip.MustParseAddrPort(client), Server: netip.MustParseAddrPort("198.51.100.7:110"), User: "joe\r\n\x1b"}
+	o := scanner.Origin{Protocol: "pop3", Client: netip.MustParseAddrPort(client), Server: netip.MustParseAddrPort("198.51.100.7:110"), User: "joe\r\n\x1b", UIDL: "u1\x1b\""}
 	h.Delivered(at, o, scanner.Verdict{Size: 7, SHA256: [32]byte{content}})
 }
 
@@ -44,7 +44,7 @@ func hunted(t testing.TB, f Folder, contents ...byte) string {
 	}
 	var clients []string
 	if err := f.Hunt(t.Context(), sums, func(r Record) {
-		if r.User != "joe" || r.Size != 7 || r.Server != "198.51.100.7:110" || r.Time.IsZero() || !sums[r.SHA256] {
+		if r.User != "joe" || r.UIDL != `u1 "` || r.Size != 7 || r.Server != "198.51.100.7:110" || r.Time.IsZero() || !sums[r.SHA256] {
 			t.Errorf("record %+v", r)
 		}
 		clients = append(clients, strings.TrimSuffix(r.Client, ":1"))

@@ -42,6 +42,9 @@ func (i Item) compare(j Item) int {
 // maxUser bounds the user name, in runes.
 const maxUser = 200
 
+// maxUIDL bounds a unique-id, in runes. RFC 1939 section 7 has 70 octets.
+const maxUIDL = 128
+
 // describe makes the stored description of a mail.
 func describe(id string, i scanner.Item) Item {
 	findings := i.Verdict.Findings
