@@ -70,6 +70,40 @@ func (l *lines) next() (piece []byte, begins, ok bool, m mark, err error) {
 	return piece, begins, true, mark{}, nil
 }
 
+// run returns the whole lines that have been read ahead, as far as none of them may be a boundary: as many pieces at once, the first of
+// which begins a line. It is empty where next knows better. The run is valid until the next call of either.
+func (l *lines) run() []byte {
+	if l.again || l.midline {
+		return nil
+	}
+	ahead, _ := l.r.Peek(l.r.Buffered()) // what is buffered is there
+	if len(l.open) > 0 {
+		ahead = ahead[:dashed(ahead)]
+	}
+	ahead = ahead[:bytes.LastIndexByte(ahead, '\n')+1]
+	_, _ = l.r.Discard(len(ahead))
+	l.from = l.read
+	l.read += int64(len(ahead))
+	return ahead
+}
+
+// dashed returns where the first line of text begins that begins with two hyphens, the length of text where there is none.
+func dashed(text []byte) int {
+	for at := 0; ; {
+		next := bytes.Index(text[at:], []byte("--"))
+		if next < 0 {
+			return len(text)
+		}
+		at += next
+		if at == 0 || text[at-1] == '\n' {
+			return at
+		}
+		for at < len(text) && text[at] == '-' {
+			at++
+		}
+	}
+}
+
 // unread has the current piece delivered once more.
 func (l *lines) unread() { l.again = true }
 

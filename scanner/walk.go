@@ -176,6 +176,14 @@ func (w *walk) leaf(e entity, typ string, params map[string]string, h header, en
 func (w *walk) body(dst io.Writer) (m mark, end int64, err error) {
 	var held []byte // "", CR, LF or CRLF
 	for {
+		if run := w.lines.run(); len(run) > 0 {
+			if err := w.exam.inTime(); err != nil {
+				return mark{}, 0, err
+			}
+			if held, err = writeHeld(dst, held, run); err != nil {
+				return mark{}, 0, err
+			}
+		}
 		if err := w.exam.tick(); err != nil {
 			return mark{}, 0, err
 		}
@@ -194,18 +202,24 @@ func (w *walk) body(dst io.Writer) (m mark, end int64, err error) {
 			held = append(held, '\n')
 			continue
 		}
-		if len(held) > 0 {
-			if _, err := dst.Write(held); err != nil {
-				return mark{}, 0, err
-			}
-		}
-		text := bytes.TrimSuffix(piece, []byte("\n"))
-		text = bytes.TrimSuffix(text, []byte("\r"))
-		held = append(held[:0], piece[len(text):]...)
-		if _, err := dst.Write(text); err != nil {
+		if held, err = writeHeld(dst, held, piece); err != nil {
 			return mark{}, 0, err
 		}
 	}
+}
+
+// writeHeld writes the line end that was held back and text but for the line end that it ends in, which it returns in held's place.
+func writeHeld(dst io.Writer, held, text []byte) ([]byte, error) {
+	if len(held) > 0 {
+		if _, err := dst.Write(held); err != nil {
+			return nil, err
+		}
+	}
+	end := bytes.TrimSuffix(text, []byte("\n"))
+	end = bytes.TrimSuffix(end, []byte("\r"))
+	held = append(held[:0], text[len(end):]...)
+	_, err := dst.Write(end)
+	return held, err
 }
 
 // isPartial says whether a Content-Type field may declare one piece of a message sent in several.

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"encoding/binary"
 	"io"
 	"sync"
 )
@@ -31,11 +32,11 @@ const (
 
 // NewBase64 returns a decoder that writes to w.
 func NewBase64(w io.Writer, b Base64) io.WriteCloser {
-	values := standard
+	values, quads := standard, standardQuads
 	if b.URL {
-		values = url
+		values, quads = url, urlQuads
 	}
-	return &base64Decoder{out: flusher{w: w}, padding: b.Padding, junk: b.Junk, values: values()}
+	return &base64Decoder{out: flusher{w: w}, padding: b.Padding, junk: b.Junk, values: values(), quads: quads()}
 }
 
 type base64Decoder struct {
@@ -43,6 +44,7 @@ type base64Decoder struct {
 	padding Padding
 	junk    Junk
 	values  *[256]byte
+	quads   *quads
 	quantum uint32
 	digits  int
 	ended   bool
@@ -88,16 +90,17 @@ func (d *base64Decoder) Write(p []byte) (int, error) {
 
 // quanta decodes the whole quanta at the beginning of p, four digits at a time, and returns what follows them.
 func (d *base64Decoder) quanta(p []byte) []byte {
+	t := d.quads
 	for len(p) >= 4 {
-		out := d.out.room(3)
+		out := d.out.room(4) // of which the next quantum has the last
 		n := 0
-		for len(p) >= 4 && n+3 <= len(out) {
-			a, b, c, e := d.values[p[0]], d.values[p[1]], d.values[p[2]], d.values[p[3]]
-			if a|b|c|e > 63 {
+		for len(p) >= 4 && n+4 <= len(out) {
+			q := t[0][p[0]] | t[1][p[1]] | t[2][p[2]] | t[3][p[3]]
+			if q&noDigit != 0 {
 				d.out.n += n
 				return p
 			}
-			out[n], out[n+1], out[n+2] = a<<2|b>>4, b<<4|c>>2, c<<6|e
+			binary.BigEndian.PutUint32(out[n:], q)
 			p, n = p[4:], n+3
 		}
 		d.out.n += n
@@ -122,6 +125,26 @@ func (d *base64Decoder) Close() error {
 	return d.out.flush()
 }
 
+// quads holds, for each of the four digits of a quantum, what it adds to the quantum's three octets, which are the first of the number's four. The
+// last octet is noDigit where there is none.
+type quads [4][256]uint32
+
+const noDigit = 1
+
+// quadsOf returns the quads of an alphabet.
+func quadsOf(values *[256]byte) *quads {
+	var q quads
+	for i := range q {
+		for c, v := range values {
+			q[i][c] = noDigit
+			if v < 64 {
+				q[i][c] = uint32(v) << (26 - 6*i)
+			}
+		}
+	}
+	return &q
+}
+
 // The two alphabets, each made once.
 var (
 	standard = sync.OnceValue(func() *[256]byte {
@@ -132,6 +155,8 @@ var (
 		values['-'], values['_'] = 62, 63
 		return &values
 	})
+	standardQuads = sync.OnceValue(func() *quads { return quadsOf(standard()) })
+	urlQuads      = sync.OnceValue(func() *quads { return quadsOf(url()) })
 )
 
 // alphabet returns the value of each octet as one of 64 digits, more where it is none.

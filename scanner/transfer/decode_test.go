@@ -117,6 +117,7 @@ func FuzzBase64(f *testing.F) {
 	f.Add([]byte("hello"), 3)
 	f.Add([]byte("aGVsbG8="), 76)
 	f.Add([]byte{0, 0xff, '\r', '\n'}, 1)
+	f.Add(bytes.Repeat([]byte("hello"), 5000), 120) // more than is gathered
 	f.Fuzz(func(t *testing.T, data []byte, line int) {
 		line = max(line&127, 1)
 		folded := fold(base64.StdEncoding.EncodeToString(data), line)
