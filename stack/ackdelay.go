@@ -12,9 +12,9 @@ import (
 
 // Delayed acknowledgements.
 const (
-	// ackSweep is how often held acknowledgements are looked at: one goes out at the second look, after 10 to 20 ms. RFC 1122 section
-	// 4.2.3.2 allows 500, Linux takes 40.
-	ackSweep = 10 * time.Millisecond
+	// ackSweep is how often held acknowledgements are looked at: one goes out at the second look, after 20 to 40 ms. RFC 1122 section
+	// 4.2.3.2 allows 500, Linux takes 40. With less, most replies of a busy gateway come too late to carry one.
+	ackSweep = 20 * time.Millisecond
 
 	// ackAdvance is the most that a held acknowledgement may be ahead of the one before, in octets: the smallest initial window in use is
 	// no smaller (RFC 3390), so that hardly a sender has to wait for it.

@@ -52,7 +52,7 @@
 //     (RFC 5927) and it tells of 552 octets or more, 1,280 in IPv6: netstack itself believes any. What was sent is noted
 //     in a table of fixed size without locks; exact bounds of what is in flight would take a look into netstack's
 //     endpoints, which it does not offer. Reversed by: a netstack that checks for itself.
-//   - 2026-11 Acknowledgements that carry nothing else wait up to 20 ms for company (ackdelay.go): the netstack acknowledges each command and each
+//   - 2026-11 Acknowledgements that carry nothing else wait up to 40 ms for company (ackdelay.go): the netstack acknowledges each command and each
 //     reply in a frame of its own, and every frame passes bridge and peer. Reversed by: a netstack that delays them itself.
 //   - 2026-11 Connections read and write by themselves in place of gonet, which makes a channel for each read that waits and a timer for each
 //     deadline.
