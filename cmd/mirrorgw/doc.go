@@ -53,6 +53,8 @@
 //   - 2026: the watchdog knows progress by verdicts alone. A session that waits for a server or a client is no sign of a fault.
 //   - 2026: before memory counts as used up, garbage is collected and given back, at most every ten seconds: without a reason to,
 //     the runtime keeps what it has.
+//   - 2026: while there are many log lines they are written together, every 50 ms, and at once from a warning on. A gateway that is
+//     killed loses those of its last 50 ms.
 //   - 2026: the manual page and completions are written by the program itself when it is installed, by a command that is not
 //     shown (documents): nothing generated is committed.
 package main

@@ -305,19 +305,26 @@ func TestStatusOfTheProduct(t *testing.T) {
 			t.Errorf("events.%s.%s is not counted: %v", room, name, s.Events[room])
 		}
 	}
-	log, err := g.Log()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{`msg=message`, `verdict=infected action=replace`, `verdict=clean action=deliver`, `msg="flow ended"`} {
-		if !strings.Contains(log, want) {
-			t.Errorf("the log does not say %s:\n%s", want, log)
-		}
-	}
+	log := wantLogged(t, g, `msg=message`, `verdict=infected action=replace`, `verdict=clean action=deliver`, `msg="flow ended"`)
 	if strings.Contains(log, testnet.Password) {
 		t.Error("the log holds a password")
 	}
 	if info, err := os.Stat(filepath.Dir(lab.QuarantineFolder())); err != nil || !info.IsDir() {
 		t.Error(err)
 	}
+}
+
+// wantLogged waits until the log says all of what is wanted, and returns it.
+func wantLogged(t *testing.T, g *testnet.Gateway, wanted ...string) (log string) {
+	t.Helper()
+	for _, want := range wanted {
+		testnet.WaitFor(t, want+" in the log", func() bool {
+			var err error
+			if log, err = g.Log(); err != nil {
+				t.Fatal(err)
+			}
+			return strings.Contains(log, want)
+		})
+	}
+	return log
 }

@@ -156,15 +156,7 @@ func TestPolicyByReload(t *testing.T) {
 	if s.Quarantine.Count != 9 || s.Events["notices"]["composed"] != 9 || s.Events["notices"]["template_failures"] != 0 {
 		t.Errorf("quarantine %+v, notices %v", s.Quarantine, s.Events["notices"])
 	}
-	log, err := g.Log()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{`level=WARN msg="shadow mode: `, "shadow=true would=replace", "cached=true"} {
-		if !strings.Contains(log, want) {
-			t.Errorf("%s is not logged", want)
-		}
-	}
+	wantLogged(t, g, `level=WARN msg="shadow mode: `, "shadow=true would=replace", "cached=true")
 	// What is wrong with a template keeps what was before.
 	rewrite(t, template, "{{.Nope}}")
 	rewrite(t, g.Config, with("", "notice: {template: "+template+"}\n"))

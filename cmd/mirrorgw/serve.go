@@ -17,7 +17,8 @@ import (
 // The control socket comes first: it is what keeps a second gateway with the same configuration away, before that touches
 // the device. It goes last, so that `status` shows the draining. reread returns the configuration as it is by now.
 func (p *program) serve(ctx context.Context, cfg *config.Config, reread func() (*config.File, error)) error {
-	log, level := newLogger(p.stderr, cfg.Log)
+	log, level, stopLog := newLogger(p.stderr, cfg.Log)
+	defer stopLog()
 	socket, err := control.Listen(cfg.Control.Socket, log)
 	if err != nil {
 		return err
