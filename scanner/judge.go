@@ -24,6 +24,15 @@ type Origin struct {
 	Login    string         // the name under which the server has accepted the client; empty unless it can have been no other
 	UIDL     string         // unique-id that the server has given the mail, where the client has asked for it. Hostile text as well
 	Asked    time.Time      // when the wait for the mail began; zero where that is not known
+
+	Transcript Transcript // of the session; nil: there is none. It is read before Judge returns
+}
+
+// Transcript is what was said in a session so far. The relays have some.
+type Transcript interface {
+	// Lines returns the last lines of it, the oldest first, each Printable and short, and none with a secret in it. It is called before
+	// Judge returns, by the goroutine that has called that.
+	Lines() []string
 }
 
 // Ruling is what a relay does with one retrieved mail.

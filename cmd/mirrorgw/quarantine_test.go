@@ -25,6 +25,11 @@ type kept struct {
 	store       *quarantine.Store
 }
 
+// said is what was said in a session.
+type said []string
+
+func (s said) Lines() []string { return s }
+
 func keep(t *testing.T, mails ...string) kept {
 	t.Helper()
 	dir := t.TempDir()
@@ -48,6 +53,7 @@ func keep(t *testing.T, mails ...string) kept {
 			Time: time.Date(2026, 11, 2, 10, i, 0, 0, time.UTC),
 			Origin: scanner.Origin{
 				Protocol: "pop3", User: "alice", Login: "alice", Client: netip.MustParseAddrPort("192.168.1.7:4000"), Server: netip.MustParseAddrPort("198.51.100.25:110"),
+				Transcript: said{"0.100s C: RETR 1", "0.200s S: +OK"},
 			},
 			Summary: scanner.Summarize(b.Reader()),
 			Verdict: sc.Scan(t.Context(), b, true),
@@ -125,7 +131,7 @@ func TestQuarantineShow(t *testing.T) {
 	}
 	for _, want := range []string{
 		"id " + k.ids[0], "protocol pop3", "client 192.168.1.7:4000", "server 198.51.100.25:110", "user alice", "from Sender <sender@example.org>",
-		"subject A mail: EICAR attachment", "verdict infected", "cause infected", "finding stub:EICAR@2", "size " + itoa(len(eicarMail)), "sha256 ",
+		"subject A mail: EICAR attachment", "verdict infected", "cause infected", "finding stub:EICAR@2", "session 0.100s C: RETR 1", "session 0.200s S: +OK", "size " + itoa(len(eicarMail)), "sha256 ",
 	} {
 		if !strings.Contains("\n"+squeezeLines(stdout), "\n"+want) {
 			t.Errorf("%q is not in\n%s", want, stdout)

@@ -82,6 +82,9 @@ func writeItem(w io.Writer, item *quarantine.Item) error {
 	for _, f := range item.Findings {
 		fmt.Fprintf(t, "finding\t%s\n", scanner.Printable(f.String(), maxShown))
 	}
+	for _, line := range item.Session {
+		fmt.Fprintf(t, "session\t%s\n", scanner.Printable(line, maxShown))
+	}
 	return t.Flush()
 }
 

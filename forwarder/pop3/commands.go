@@ -169,6 +169,7 @@ func (s *session) push(p *pending) error {
 
 // forward queues p and sends c upstream, in this order: a reply never finds the queue without its command.
 func (s *session) forward(c *command, p *pending) error {
+	p.verb, p.message, p.lines = c.verb, c.message, c.lines
 	if err := s.push(p); err != nil {
 		return err
 	}
@@ -215,7 +216,6 @@ func (s *session) relayCommand(c *command) error {
 	case cmdCAPA:
 		p.answer = answerCAPA
 	case cmdLIST, cmdUIDL:
-		p.verb = c.verb
 		if !c.argued {
 			p.answer = answerLines
 		}

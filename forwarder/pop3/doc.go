@@ -11,6 +11,7 @@
 //     to the server (keepalive.go). The pump stops each before it goes on.
 //   - maildrop: mails that were released from quarantine to the user of the session, as the last messages of the maildrop.
 //   - Framing: status lines, the dot-stuffing of multi-line replies (framer), and the cut that makes a TOP of a RETR.
+//   - record: what was said last in a session, for the quarantine.
 //   - Running: what each session is busy with, for onlookers. Sessions keep it in atomics; nobody waits for anybody.
 //
 // It implements RFC 1939 and RFC 2449 as a relay, RFC 5034 (AUTH) up to the mechanism's own messages, RFC 2595 (STLS)

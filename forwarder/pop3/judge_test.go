@@ -21,6 +21,7 @@ type seen struct {
 	mail     string
 	complete bool
 	action   scanner.Action
+	said     []string // in the session so far
 }
 
 // clerk is a Judge that rules as told, one action per message and the last one from then on, and takes notes.
@@ -40,6 +41,10 @@ func (c *clerk) Judge(ctx context.Context, o scanner.Origin, mail *scanner.Buffe
 	if err != nil {
 		return scanner.Ruling{}
 	}
+	var said []string
+	if o.Transcript != nil {
+		said = o.Transcript.Lines()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	action := scanner.Deliver
@@ -49,6 +54,6 @@ func (c *clerk) Judge(ctx context.Context, o scanner.Origin, mail *scanner.Buffe
 			c.actions = c.actions[1:]
 		}
 	}
-	c.seen = append(c.seen, seen{o, string(content), complete, action})
+	c.seen = append(c.seen, seen{o, string(content), complete, action, said})
 	return scanner.Ruling{Action: action, Mark: c.mark, Tag: []byte(testTag), Notice: []byte(testNotice)}
 }

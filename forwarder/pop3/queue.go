@@ -40,7 +40,7 @@ type pending struct {
 	answer  answer
 	local   string    // answerLocal: the reply
 	last    bool      // answerLocal: the session ends after it
-	message uint64    // RETR, TOP
+	message uint64    // of a command with a message's number
 	top     bool      // TOP, which with lines > 0 went upstream as RETR
 	lines   uint64    // TOP: body lines wanted
 	account account   // answerLogin: whom the server takes the client for if it says +OK
@@ -48,7 +48,7 @@ type pending struct {
 	turns   chan turn // AUTH, STLS
 
 	accepted bool      // answerLogin, answerSASL: the server said +OK; valid once the reply has left
-	verb     verb      // answerMerged, answerReleased; LIST and UIDL
+	verb     verb      // of the client's command; unknown where there is none
 	drop     *maildrop // answerMerged, answerReleased, answerCount and answerQuit; may be nil with that
 }
 

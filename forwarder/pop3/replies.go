@@ -32,6 +32,7 @@ func (s *session) pumpReplies() error {
 		p, err := s.next()
 		if err == nil {
 			asked := time.Now()
+			s.said.command(asked.Sub(s.began), p)
 			err = s.answer(p)
 			if p.answer != answerSASL { // where client and server take turns
 				s.serverTook(asked)
@@ -171,6 +172,7 @@ func (s *session) status(within time.Duration) (line []byte, ok bool, err error)
 // verdictOf reads a status line.
 func (s *session) verdictOf(line []byte) (ok bool, err error) {
 	s.style.saw(line)
+	s.noteReply('S', line)
 	switch {
 	case bytes.HasPrefix(line, []byte("+OK")):
 		return true, nil
@@ -185,6 +187,7 @@ func (s *session) verdictOf(line []byte) (ok bool, err error) {
 func (s *session) answer(p *pending) error {
 	switch p.answer {
 	case answerLocal:
+		s.noteReply('G', []byte(p.local))
 		if err := s.send([]byte(p.local)); err != nil {
 			return err
 		}

@@ -63,6 +63,7 @@ type session struct {
 	notices   notices // of messages replaced in this session
 	uids      uids    // that the client has asked for
 	owed      int     // replies of the server to NOOPs of the gateway's own
+	said      record
 
 	// Shared.
 	upstream   sync.Mutex              // what goes to the server goes whole
@@ -106,6 +107,7 @@ func newSession(r *Relay, client, server net.Conn) *session {
 			Server:   addrPort(client.LocalAddr()),
 		},
 	}
+	s.origin.Transcript = s
 	r.buffers.lend(s)
 	return s
 }

@@ -39,6 +39,7 @@ import (
 //	sleep: DURATION
 //	client sees: end | reset;  server sees: end | reset
 //	judged: TEXT       the next judgement was of this content; judged head: of this content, which was not complete
+//	said: LINE | LINE  what had been said in the session by then, without the times
 //	user: NAME         the origin of that judgement; login: NAME its login
 //	error: TEXT        the session's error has this in it; the session is over. "none": over without error
 //	counters: NAME=N…  at the end
@@ -62,7 +63,7 @@ var octetSteps = []string{"C:", "C>", "S:", "S>", "client gets:", "server gets:"
 
 var otherSteps = []string{
 	"config:", "judge:", "mark:", "client waits", "client has all", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
-	"released:", "consumed:", "sleep:", "client sees:", "server sees:", "user:", "login:", "error:", "counters:", "modes:",
+	"released:", "consumed:", "sleep:", "client sees:", "server sees:", "said:", "user:", "login:", "error:", "counters:", "modes:",
 }
 
 func readTranscript(t *testing.T, path string) transcript {
@@ -164,7 +165,7 @@ func TestTranscriptsAreThere(t *testing.T) {
 		p32-retry p33-notice p34-judged-anew p35-last-xtnd p35-capabilities p37-half-close p37-half-close-retr p37-reset-client p37-reset-server p38-autologout p38-command p38-login p38-login-total
 		p38-login-server p38-sasl p39-server p39-server-short p39-silent p39-client p39-server-pass p39-silent-pass p39-client-pass p39-early-commands p40-silent p42-prefix p40-slow-message
 		session-bad-commands session-long-command session-malformed session-unsolicited session-after-quit session-silence session-long-status session-long-capa
-		session-bad-sasl
+		session-bad-sasl session-said
 		released-all released-apop released-auth-cram released-auth-login-asked-again released-auth-login
 		released-auth-plain-other released-auth-plain released-auth-refused released-empty released-last released-late-pass
 		released-lf-only released-listing-refused released-login-refused released-no-count released-no-quit released-others
@@ -392,7 +393,7 @@ func (st *stage) step(s step) {
 		if got := st.relay.cfg.Releases.(*outbox).consumption(); got != s.text {
 			t.Errorf("consumed are %q, want %q", got, s.text)
 		}
-	case "judged:", "judged head:", "user:", "login:":
+	case "judged:", "judged head:", "said:", "user:", "login:":
 		synctest.Wait()
 		st.judgement(s)
 	case "error:":
@@ -472,6 +473,19 @@ func (st *stage) judgement(s step) {
 	if s.kind == "user:" {
 		if st.judged == 0 || st.judge.seen[st.judged-1].origin.User != s.text {
 			st.t.Errorf("origins are %+v, want user %s", st.judge.seen, s.text)
+		}
+		return
+	}
+	if s.kind == "said:" {
+		var said []string
+		if st.judged > 0 {
+			said = slices.Clone(st.judge.seen[st.judged-1].said)
+		}
+		for i := range said {
+			_, said[i], _ = strings.Cut(said[i], " ")
+		}
+		if got := strings.Join(said, " | "); got != s.text {
+			st.t.Errorf("said\n%s\nwant\n%s", got, s.text)
 		}
 		return
 	}

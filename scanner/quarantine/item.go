@@ -27,7 +27,8 @@ type Item struct {
 	Verdict  string            `json:"verdict"`
 	Cause    string            `json:"cause"`
 	Detail   string            `json:"detail,omitempty"`
-	Findings []scanner.Finding `json:"findings"` // never null
+	Findings []scanner.Finding `json:"findings"`          // never null
+	Session  []string          `json:"session,omitempty"` // what was said last in the session, see scanner.Transcript
 	Release  Release           `json:"release,omitempty"`
 }
 
@@ -45,11 +46,19 @@ const maxUser = 200
 // maxUIDL bounds a unique-id, in runes. RFC 1939 section 7 has 70 octets.
 const maxUIDL = 128
 
+// maxSession bounds the lines of a session.
+const maxSession = 100
+
 // describe makes the stored description of a mail.
 func describe(id string, i scanner.Item) Item {
 	findings := i.Verdict.Findings
 	if findings == nil {
 		findings = []scanner.Finding{}
+	}
+	var session []string
+	if i.Origin.Transcript != nil {
+		session = i.Origin.Transcript.Lines()
+		session = session[:min(len(session), maxSession)]
 	}
 	return Item{
 		ID:       id,
@@ -67,6 +76,7 @@ func describe(id string, i scanner.Item) Item {
 		Cause:    string(i.Cause),
 		Detail:   i.Verdict.Detail,
 		Findings: findings,
+		Session:  session,
 	}
 }
 
