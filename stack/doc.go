@@ -60,7 +60,7 @@
 //     client opens in one instant a server may then be dialled for some that are refused.
 //   - 2026-11 A server that answers nobody has 32 dials at once, and those who want to reach it wait for each other. What
 //     waits is parked, and so bounded like all that is unproven.
-//   - 2026-11 What is written to a client that takes nothing is bounded by the send buffer of 256 KiB, and what servers send
-//     ahead by a budget they share: each may have 4 MiB while flows are few.
+//   - 2026-11 What is written to a client that takes nothing is bounded by a send buffer of 256 KiB, 128 KiB from the 129th flow on, and what servers
+//     send ahead by a budget they share: each may have 4 MiB while flows are few.
 //   - 2026-11 Neighbour advertisements get their R flag on the way out, since netstack ties it to forwarding, which stays off.
 package stack

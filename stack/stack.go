@@ -168,8 +168,7 @@ func (s *Stack) setUp() error {
 	sack := tcpip.TCPSACKEnabled(true)
 	cubic := tcpip.CongestionControlOption("cubic")
 	moderate := tcpip.TCPModerateReceiveBufferOption(true)
-	sendBuffer := tcpip.TCPSendBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: maxSendBuffer, Max: maxSendBuffer}
-	for _, option := range []tcpip.SettableTransportProtocolOption{&wait, &sack, &cubic, &moderate, &sendBuffer} {
+	for _, option := range []tcpip.SettableTransportProtocolOption{&wait, &sack, &cubic, &moderate} {
 		if err := s.ns.SetTransportProtocolOption(tcp.ProtocolNumber, option); err != nil {
 			return fmt.Errorf("TCP option %T: %w", option, asError(err))
 		}

@@ -171,12 +171,16 @@ func TestStalledClients(t *testing.T) {
 	}
 	asking.Wait()
 	among := fetch(200)
-	// What the runtime has in use is what the clients cost; resident is also the garbage that it has not collected.
-	inUse, cost := profile(t, lab).heap-held, resident(t, g)-before
+	// What the runtime has in use is what the clients cost; resident is also garbage, most of which goes within seconds.
+	inUse, cost := profile(t, lab).heap-held, int64(0)
+	testnet.WaitFor(t, "the gateway to have less than 128 MiB more than before", func() bool {
+		cost = resident(t, g) - before
+		return cost <= 128<<20
+	})
 	t.Logf("%d clients stalled on %d MiB: %d MiB in use, %d MiB resident; another's session took %v in the median, %v alone",
 		stalled, size>>20, inUse>>20, cost>>20, among.Median, alone.Median)
-	if inUse > 96<<20 || cost > 192<<20 {
-		t.Errorf("%d stalled clients have %d MiB in use, %d MiB resident", stalled, inUse>>20, cost>>20)
+	if inUse > 96<<20 {
+		t.Errorf("%d stalled clients have %d MiB in use", stalled, inUse>>20)
 	}
 	s := statusOf(t, lab)
 	sending := 0

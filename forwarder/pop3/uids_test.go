@@ -59,8 +59,9 @@ func TestUIDsAreBounded(t *testing.T) {
 	for n := 1; n <= messages; n++ {
 		fmt.Fprintf(&list, "%d %d.mail.example.org\r\n", n, n*n)
 	}
-	for _, piece := range []int{1, 7, 1460, 32 << 10, 1 << 30} {
+	for i, piece := range []int{1, 7, 1460, 32 << 10, 1 << 30, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009} {
 		var u uids
+		u.add([]byte("9999 " + strings.Repeat("x", 3*i) + "\n")) // so that what is forgotten ends elsewhere in a line
 		for rest := list.String(); rest != ""; rest = rest[min(piece, len(rest)):] {
 			u.add([]byte(rest[:min(piece, len(rest))]))
 		}
