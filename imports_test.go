@@ -58,6 +58,7 @@ var rooms = []room{
 			{path: "mirrorgw/scanner/...", why: "plugged together here"},
 			{path: "mirrorgw/testnet", in: "lab", why: "`lab` builds the test network for users; nothing else at run time may depend on it"},
 			{path: "github.com/urfave/cli/v2", why: "command line"},
+			{path: "filippo.io/age", in: "quarantinebundle", why: "evidence is encrypted to whoever is to look at it"},
 			{path: system, why: "access(2), and what else the standard library lacks"},
 			{path: "golang.org/x/term", in: "top", why: "the screen's size, and keys as they are typed"},
 			{path: "golang.org/x/term", in: "scanprogress", why: "progress is shown to a terminal only"},

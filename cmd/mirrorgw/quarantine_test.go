@@ -206,7 +206,10 @@ func TestQuarantineExport(t *testing.T) {
 func TestQuarantineExportLeavesNoHalfAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.eml")
 	broken := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(syscall.EIO))
-	if err := writeNew(path, broken); !errors.Is(err, syscall.EIO) || !missing(path) {
+	if err := writeNew(path, func(w io.Writer) error {
+		_, err := io.Copy(w, broken)
+		return err
+	}); !errors.Is(err, syscall.EIO) || !missing(path) {
 		t.Errorf("%v, or there is a file", err)
 	}
 }

@@ -28,6 +28,12 @@ func (p *program) quarantineExport(c *cli.Context) error {
 	case name == "" && isTerminal(p.stdout):
 		return usagef("quarantine export: a hostile mail does not belong on a terminal: -o FILE writes it to a file, -o - to the terminal all the same")
 	}
+	switch {
+	case c.Bool("bundle"):
+		return p.exportBundle(c, given[0])
+	case c.IsSet("age"):
+		return usagef("quarantine export: --age encrypts a bundle: add --bundle")
+	}
 	folder, err := quarantineFolder(c)
 	if err != nil {
 		return err
@@ -41,7 +47,10 @@ func (p *program) quarantineExport(c *cli.Context) error {
 	if name == "" || name == toStandardOutput {
 		_, err = io.Copy(p.stdout, content)
 	} else {
-		err = writeNew(name, content)
+		err = writeNew(name, func(w io.Writer) error {
+			_, err := io.Copy(w, content)
+			return err
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("exporting %s: %w", given[0], err)
@@ -49,17 +58,21 @@ func (p *program) quarantineExport(c *cli.Context) error {
 	return content.check(folder, given[0])
 }
 
-// writeNew writes content to a file that did not exist, for its owner only. With an error there is no file.
-func writeNew(name string, content io.Reader) (err error) {
+// writeNew has a file written that did not exist, for its owner only. With an error there is no file.
+func writeNew(name string, write func(io.Writer) error) (err error) {
 	file, err := createNew(name)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, content)
-	if err = errors.Join(err, file.Close()); err != nil {
+	if err = errors.Join(write(file), file.Close()); err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
 	return nil
+}
+
+// errChanged says that a mail in quarantine is another than was put there.
+func errChanged(id string) error {
+	return fmt.Errorf("%s is exported, but it is not what was kept: the SHA-256 differs", id)
 }
 
 // digest is a mail of which the SHA-256 is taken while it is read.
@@ -81,7 +94,7 @@ func (d digest) check(folder quarantine.Folder, id string) error {
 	case err != nil:
 		return fmt.Errorf("%s is exported, but nobody can say whether it is what was kept: %w", id, err)
 	case item.SHA256 != d.sum():
-		return fmt.Errorf("%s is exported, but it is not what was kept: the SHA-256 differs", id)
+		return errChanged(id)
 	default:
 		return nil
 	}
