@@ -251,6 +251,12 @@ func (b *Buffer) region() (mem []byte, file *os.File) {
 	return nil, b.file
 }
 
+// view returns what stands from at to end in b, which is in memory, as a buffer that takes none. It is not written to, and not read after b
+// is closed.
+func (b *Buffer) view(at, end int64) *Buffer {
+	return &Buffer{mem: b.mem[at:end:end], size: end - at} // of no spool, to which Close would give what is not its own
+}
+
 // Close gives memory and file back. The buffer is not usable afterwards. Calling it again does nothing.
 func (b *Buffer) Close() error {
 	f := b.file

@@ -96,6 +96,14 @@ func (x *examination) newBuffer() *Buffer {
 	return &Buffer{spool: spool}
 }
 
+// view is newBuffer for what stands from at to end in content, which is in memory. Errors: ErrTooLarge.
+func (x *examination) view(content *Buffer, at, end int64) (*Buffer, error) {
+	if end-at > x.scanner.limits.Expanded-x.expanded {
+		return nil, ErrTooLarge
+	}
+	return content.view(at, end), nil
+}
+
 // spoolError records why a part could not be held. It returns ErrStopped, also for ErrStopped.
 func (x *examination) spoolError(err error) error {
 	switch {

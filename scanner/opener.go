@@ -65,7 +65,20 @@ func (c *contents) Member(name, mediaType string, content io.Reader) error {
 
 // Excerpt implements Contents.
 func (c *contents) Excerpt(at, n int64) error {
-	return c.take(&Part{Verbatim: true}, io.NewSectionReader(c.part.Reader(), at, n))
+	part := &Part{Verbatim: true}
+	if c.part.content.file != nil {
+		return c.take(part, io.NewSectionReader(c.part.Reader(), at, n))
+	}
+	x := c.exam
+	if err := x.reach(c.depth + 1); err != nil {
+		return err
+	}
+	b, err := x.view(c.part.content, at, at+n)
+	if err != nil {
+		return x.spoolError(err)
+	}
+	x.expanded += n
+	return c.judge(part, b)
 }
 
 // take reads content, and has it judged and opened as part.
@@ -87,9 +100,18 @@ func (c *contents) take(part *Part, content io.Reader) error {
 	default:
 		return x.spoolError(err)
 	}
-	sum, derr := x.digest(b)
-	if derr != nil {
-		return x.stop(CauseError, derr.Error())
+	if jerr := c.judge(part, b); jerr != nil {
+		return jerr
+	}
+	return err
+}
+
+// judge has b judged and opened as part, unless the same octets have been. Errors: ErrStopped.
+func (c *contents) judge(part *Part, b *Buffer) error {
+	x := c.exam
+	sum, err := x.digest(b)
+	if err != nil {
+		return x.stop(CauseError, err.Error())
 	}
 	if first, known := x.seen[sum]; known { // another reading of the same octets is no part more
 		part.Path, part.content = first, b
@@ -97,21 +119,16 @@ func (c *contents) take(part *Part, content io.Reader) error {
 			if x.trace != nil {
 				x.trace.reading(c, part, sum)
 			}
-			if jerr := x.askNames(part); jerr != nil {
-				return jerr
-			}
+			return x.askNames(part)
 		}
-		return err
+		return nil
 	}
 	if err := x.enter(c.depth + 1); err != nil {
 		return err
 	}
 	c.taken++
 	part.Path, part.content, part.finder = c.part.Path+"/"+strconv.Itoa(c.taken), b, c.opener
-	if jerr := x.judgeContent(part, sum, c.depth+1); jerr != nil {
-		return jerr
-	}
-	return err
+	return x.judgeContent(part, sum, c.depth+1)
 }
 
 // Expect implements Contents.

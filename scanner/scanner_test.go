@@ -336,11 +336,12 @@ func TestSpoolFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := s.Scan(t.Context(), newMail(t, "\nsmall"), true)
+	const field = "Content-Transfer-Encoding: quoted-printable\n\n" // what stands in the mail as it is needs no room
+	v := s.Scan(t.Context(), newMail(t, field+"small"), true)
 	if v.Class != Clean {
 		t.Errorf("verdict %s (%s) of a small mail", v.Class, v.Detail)
 	}
-	v = s.Scan(t.Context(), newMail(t, "\nthis does not fit into ten octets"), true)
+	v = s.Scan(t.Context(), newMail(t, field+"this does not fit into ten octets"), true)
 	if v.Class != Unscannable || v.Cause != CauseError || !strings.Contains(v.Detail, "spooling") {
 		t.Errorf("verdict %s, cause %q, detail %q", v.Class, v.Cause, v.Detail)
 	}

@@ -13,10 +13,11 @@ import (
 // a Buffer and handed to the examination, and a message inside the message is walked in its turn. The time is linear in the
 // octets read, and those are bounded by the mail and by Limits.Expanded.
 type walk struct {
-	lines *lines
-	exam  *examination
-	base  int64 // where in the whole mail the content stands as it is; elsewhere where it does not
-	first int   // octets that the decoded content of a part takes at once
+	content *Buffer
+	lines   *lines
+	exam    *examination
+	base    int64 // where in the whole mail the content stands as it is; elsewhere where it does not
+	first   int   // octets that the decoded content of a part takes at once
 }
 
 // elsewhere is the base of a message that the whole mail holds in some encoding only.
@@ -33,7 +34,7 @@ const firstMemory = 4 << 10
 func walkMessage(exam *examination, content *Buffer, path string, depth int, base int64) error {
 	r := exam.scanner.memory.takeReader(content.Reader())
 	defer exam.scanner.memory.giveReader(r)
-	w := walk{lines: &lines{r: r}, exam: exam, base: base, first: int(min(content.Size(), firstMemory))}
+	w := walk{content: content, lines: &lines{r: r}, exam: exam, base: base, first: int(min(content.Size(), firstMemory))}
 	_, err := w.entity(entity{path: path, depth: depth, root: true, kind: "text/plain"})
 	return err
 }
@@ -133,20 +134,12 @@ func (w *walk) skip() (mark, error) {
 // leaf reads the body of anything but a multipart, decodes it, has it judged, and walks it if it is a message.
 func (w *walk) leaf(e entity, typ string, params map[string]string, h header, ended bool, m mark) (mark, error) {
 	enc := transferEncoding(h.get("content-transfer-encoding"))
-	content := w.exam.newBuffer()
-	content.grow(w.first) // else lines make it grow from nothing
-	defer content.Close()
-	decoder := newDecoder(enc, content)
-	at, end := w.lines.at(), w.lines.at()
-	if !ended {
-		var err error
-		if m, end, err = w.body(decoder); err != nil {
-			return mark{}, w.exam.spoolError(err)
-		}
-	}
-	if err := decoder.Close(); err != nil {
+	at := w.lines.at()
+	content, m, end, err := w.decode(enc, ended, m)
+	if err != nil {
 		return mark{}, w.exam.spoolError(err)
 	}
+	defer content.Close()
 	w.exam.expanded += content.Size()
 	part := NewPart(e.leaf(), fileName(h, params), typ, content)
 	part.Names = fileNames(h)
@@ -169,6 +162,38 @@ func (w *walk) leaf(e entity, typ string, params map[string]string, h header, en
 		}
 	}
 	return m, nil
+}
+
+// decode returns the body up to the next boundary, its encoding undone, what ended it, and where. Where ended is true there is no body, and
+// m is what ended the header. The caller closes the body, which takes no room where it stands in memory already.
+//
+// Errors: ErrStopped; those of the buffer; those of the content.
+func (w *walk) decode(enc Encoding, ended bool, m mark) (content *Buffer, _ mark, end int64, err error) {
+	at := w.lines.at()
+	end = at
+	if enc == Identity && w.content.file == nil {
+		if !ended {
+			if m, end, err = w.body(io.Discard); err != nil {
+				return nil, m, end, err
+			}
+		}
+		content, err = w.exam.view(w.content, at, end)
+		return content, m, end, err
+	}
+	content = w.exam.newBuffer()
+	content.grow(w.first) // else lines make it grow from nothing
+	decoder := newDecoder(enc, content)
+	if !ended {
+		m, end, err = w.body(decoder)
+	}
+	if err == nil {
+		err = decoder.Close()
+	}
+	if err != nil {
+		content.Close()
+		return nil, m, end, err
+	}
+	return content, m, end, nil
 }
 
 // body copies the text up to the next boundary to dst. The line end before a boundary belongs to the boundary (RFC 2046

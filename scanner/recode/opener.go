@@ -21,16 +21,25 @@ func (Opener) Open(_ context.Context, part *scanner.Part, out scanner.Contents) 
 	if part.Path == "" {
 		return nil
 	}
-	content := part.Reader()
-	head := make([]byte, min(headSize, part.Size()))
-	if _, err := content.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
-		return err
+	memory, file := part.Region()
+	head := memory[:min(headSize, len(memory))]
+	if file != nil {
+		head = make([]byte, min(headSize, part.Size()))
+		if _, err := part.Reader().ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
 	}
 	if charset := charsetOf(head); charset != nil {
 		return out.Member(part.Name, part.Type, charset.NewDecoder().Reader(part.Reader()))
 	}
-	s := search{content: content, out: out}
-	if err := s.run(); err != nil {
+	s := search{content: part.Reader(), out: out}
+	var err error
+	if file == nil {
+		err = s.window(memory, 0)
+	} else {
+		err = s.run()
+	}
+	if err != nil {
 		return err
 	}
 	if s.utf7 {
@@ -54,6 +63,7 @@ type search struct {
 	done    int64 // what stands before this has been handed out as part of a URL
 }
 
+// run searches a content that is in no memory. Errors: those of reading it; those of out.
 func (s *search) run() error {
 	window := make([]byte, min(windowSize, s.content.Size()))
 	for at := int64(0); ; {

@@ -33,18 +33,24 @@ func (t *take) Expect(int64) error { return nil }
 
 func (t *take) Note(scanner.Cause, string) {}
 
+// open returns what is handed out of content, which is the same whether that is in memory or in a file.
 func open(t testing.TB, path, content string) *take {
 	t.Helper()
-	b := scanner.Spool{}.NewBuffer()
-	defer b.Close()
-	if _, err := io.WriteString(b, content); err != nil {
-		t.Fatal(err)
+	var outs [2]take
+	for i, memory := range [...]int64{1 << 20, 1} {
+		b := scanner.Spool{Memory: memory}.NewBuffer()
+		defer b.Close()
+		if _, err := io.WriteString(b, content); err != nil {
+			t.Fatal(err)
+		}
+		if err := (recode.Opener{}).Open(t.Context(), scanner.NewPart(path, "", "text/html", b), &outs[i]); err != nil {
+			t.Fatal(err)
+		}
 	}
-	out := &take{}
-	if err := (recode.Opener{}).Open(t.Context(), scanner.NewPart(path, "", "text/html", b), out); err != nil {
-		t.Fatal(err)
+	if !slices.Equal(outs[0].contents, outs[1].contents) || !slices.Equal(outs[0].types, outs[1].types) {
+		t.Errorf("in memory %q, in a file %q", outs[0].contents, outs[1].contents)
 	}
-	return out
+	return &outs[0]
 }
 
 // wide returns text in UTF-16 or, with 4 octets, UTF-32.

@@ -24,6 +24,9 @@ func charsetOf(head []byte) encoding.Encoding {
 	case bytes.HasPrefix(head, []byte("\xFE\xFF")):
 		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
 	}
+	if bytes.IndexByte(head, 0) < 0 { // as nearly always
+		return nil
+	}
 	nuls := [4]int{} // by position
 	for i, c := range head {
 		if c == 0 {
