@@ -82,6 +82,7 @@ func (x *examination) askOne(i int, part *Part) {
 			a.findings, a.err = nil, errors.New("panic")
 		}
 		a.took = time.Since(asked)
+		x.scanner.took(engine.Name(), a.took)
 	}()
 	a.findings, a.err = engine.Scan(x.ctx, part)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,6 +47,26 @@ func TestEnginesAtOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// How long each answer took is told.
+func TestTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		took := make(map[string][]time.Duration)
+		s, err := New(Config{Engines: []Engine{late("a", time.Second), late("b", 2*time.Second)}, Took: func(engine string, d time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			took[engine] = append(took[engine], d)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Scan(t.Context(), newMail(t, "\r\nhello"), true)
+		if !slices.Equal(took["a"], []time.Duration{time.Second, time.Second}) || !slices.Equal(took["b"], []time.Duration{2 * time.Second, 2 * time.Second}) {
+			t.Errorf("%v", took)
+		}
+	})
 }
 
 // What lies in the part is no failure of the engine: it is asked about every part, and its cause is the verdict's.

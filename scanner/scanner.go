@@ -20,6 +20,8 @@ type Config struct {
 	Spool   Spool    // where decoded parts are held
 	Cache   int      // verdicts remembered at most, each of less than 4 KiB; 0: none
 	Log     *slog.Logger
+
+	Took func(engine string, d time.Duration) // told of each answer, by several goroutines at once; nil: nobody is
 }
 
 // Scanner takes mails apart and asks every engine about every piece. It is safe for concurrent use.
@@ -30,6 +32,7 @@ type Scanner struct {
 	spool   Spool
 	cache   *cache
 	log     *slog.Logger
+	took    func(engine string, d time.Duration)
 	memory  memory
 }
 
@@ -41,8 +44,11 @@ func New(c Config) (*Scanner, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Took == nil {
+		c.Took = func(string, time.Duration) {}
+	}
 	return &Scanner{
-		engines: c.Engines, openers: c.Openers, limits: c.Limits.withDefaults(), spool: c.Spool.withDefaults(), cache: newCache(c.Cache), log: c.Log,
+		engines: c.Engines, openers: c.Openers, limits: c.Limits.withDefaults(), spool: c.Spool.withDefaults(), cache: newCache(c.Cache), log: c.Log, took: c.Took,
 	}, nil
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/control"
-	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/scanner"
 	"mirrorgw/scanner/clamd"
 	"mirrorgw/scanner/names"
@@ -64,15 +63,6 @@ func (m *mirror) othersAfter(ctx context.Context, cfg *config.Config, before *ma
 		return o, fmt.Errorf("scan.clamd.address: %s", h.Detail)
 	}
 	return o, nil
-}
-
-// timed returns engines whose answers are timed.
-func timed(times *metrics.Histogram, engines ...scanner.Engine) []scanner.Engine {
-	list := make([]scanner.Engine, len(engines))
-	for i, e := range engines {
-		list[i] = timedEngine{e, times}
-	}
-	return list
 }
 
 // addEngines adds the engines beside YARA to a status.

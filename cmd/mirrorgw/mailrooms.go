@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/config"
-	"mirrorgw/cmd/mirrorgw/metrics"
 	"mirrorgw/forwarder/pop3"
 	"mirrorgw/scanner"
 	"mirrorgw/scanner/archive"
@@ -69,7 +68,7 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 	if err != nil {
 		return nil, err
 	}
-	sc, err := newScanner(cfg, m.spoolOf(cfg), timed(&m.scanTimes, append([]scanner.Engine{engine}, others.list()...)...), m.log)
+	sc, err := newScanner(cfg, m.spoolOf(cfg), append([]scanner.Engine{engine}, others.list()...), m.scanTimes.Observe, m.log)
 	if err != nil {
 		return nil, err
 	}
@@ -138,19 +137,6 @@ func noticeConfig(cfg *config.Config, log *slog.Logger) notice.Config {
 		c.ByClient = append(c.ByClient, notice.Choice{Clients: l.Clients, Language: l.Language})
 	}
 	return c
-}
-
-// timedEngine is an engine whose answers are timed.
-type timedEngine struct {
-	scanner.Engine
-	times *metrics.Histogram
-}
-
-// Scan implements scanner.Engine.
-func (e timedEngine) Scan(ctx context.Context, part *scanner.Part) (scanner.Findings, error) {
-	started := time.Now()
-	defer func() { e.times.Observe(e.Name(), time.Since(started)) }()
-	return e.Engine.Scan(ctx, part)
 }
 
 // moveIn has sessions begin in rooms from now on.
@@ -250,8 +236,8 @@ func (m *mirror) spoolOf(cfg *config.Config) scanner.Spool {
 	return spool
 }
 
-// newScanner returns the scanner that `run` and `scan` share.
-func newScanner(cfg *config.Config, spool scanner.Spool, engines []scanner.Engine, log *slog.Logger) (*scanner.Scanner, error) {
+// newScanner returns the scanner that `run` and `scan` share. took, which may be nil, is told how long each answer of an engine took.
+func newScanner(cfg *config.Config, spool scanner.Spool, engines []scanner.Engine, took func(string, time.Duration), log *slog.Logger) (*scanner.Scanner, error) {
 	l := cfg.Scan.Limits
 	return scanner.New(scanner.Config{
 		Engines: engines,
@@ -260,5 +246,6 @@ func newScanner(cfg *config.Config, spool scanner.Spool, engines []scanner.Engin
 		Spool:   spool,
 		Cache:   cfg.Scan.Cache,
 		Log:     log,
+		Took:    took,
 	})
 }

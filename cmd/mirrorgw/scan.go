@@ -108,7 +108,7 @@ func (p *program) openScanner(ctx context.Context, cfg *config.Config) (_ engine
 	for _, w := range weak {
 		fmt.Fprintf(p.stderr, "warning: %s\n", plain(w))
 	}
-	sc, err := newScanner(cfg, cfg.Spool, append([]scanner.Engine{e}, others.list()...), log)
+	sc, err := newScanner(cfg, cfg.Spool, append([]scanner.Engine{e}, others.list()...), nil, log)
 	if err != nil {
 		return nil, nil, err
 	}
