@@ -36,6 +36,27 @@ func (x *examination) ask(part *Part) error {
 	} else {
 		x.askAll(part)
 	}
+	return x.noteAnswers(part)
+}
+
+// askShown asks the engines that have been shown the mail while it arrived. Their answers are waited for last: what they still have to
+// do about the whole mail they do beside what is done about its parts.
+func (x *examination) askShown(whole *Part) {
+	if x.answers == nil || !whole.content.early.shownAny() {
+		return
+	}
+	x.shown = true
+	for i, engine := range x.scanner.engines {
+		x.answers[i] = answer{}
+		if whole.content.early.shown(engine) {
+			x.askOne(i, whole)
+		}
+	}
+	_ = x.noteAnswers(whole) // whether time is up: nothing follows
+}
+
+// noteAnswers notes the answers about a part, in the order of the engines. Errors: ErrStopped when time is up.
+func (x *examination) noteAnswers(part *Part) error {
 	if x.trace != nil {
 		for i := range x.answers {
 			x.trace.answer(x, part, i)
@@ -70,7 +91,8 @@ func (x *examination) askAll(part *Part) {
 func (x *examination) askOne(i int, part *Part) {
 	a, engine := &x.answers[i], x.scanner.engines[i]
 	*a = answer{}
-	if x.failures[i] >= maxFailures {
+	early := part.content.early
+	if x.failures[i] >= maxFailures || early.shown(engine) && !x.shown {
 		return
 	}
 	a.asked = true
@@ -84,7 +106,10 @@ func (x *examination) askOne(i int, part *Part) {
 		a.took = time.Since(asked)
 		x.scanner.took(engine.Name(), a.took)
 	}()
-	a.findings, a.err = engine.Scan(x.ctx, part)
+	var given bool
+	if a.findings, given, a.err = early.answer(x.ctx, engine); !given {
+		a.findings, a.err = engine.Scan(x.ctx, part)
+	}
 }
 
 // engineSaid records an engine's error. When the time of the mail ran out under the engine's hands, the mail is to blame

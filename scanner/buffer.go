@@ -48,6 +48,8 @@ type Buffer struct {
 	mem   []byte   // the content, or with a file what of its end is not in there yet; its capacity is taken from the quota's memory
 	file  *os.File // nil while the content is in mem
 	size  int64    // once there is a file, taken from the quota's disk
+
+	early *Early // what engines have been doing about the content since before it was whole; nil: nothing
 }
 
 // gather is how much is gathered for a file before it is written there, in octets, as far as Spool.Memory and the quota allow it: mails come
@@ -181,6 +183,13 @@ func openUnlinked(dir string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// Arrived says that the content is whole, and what engines have been doing about it while it arrived: Scan takes their answers from
+// there. Nothing is written from now on. e, which may be nil, stays the caller's to close, before the buffer.
+func (b *Buffer) Arrived(e *Early) {
+	b.early = e
+	e.complete(b.size)
 }
 
 // Size returns the number of octets written so far.

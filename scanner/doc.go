@@ -5,6 +5,7 @@
 //
 //   - Buffer: one mail as it arrived, in memory up to a limit and in an unlinked file beyond it.
 //   - Engine, Part: what an engine is asked about; scanner/yara is one.
+//   - Streamer, Early: engines that look at a mail while it still arrives; scanner/clamd does.
 //   - Opener, Contents: what takes a part apart that holds others.
 //   - Scanner: walks the MIME structure of a mail and has the whole mail and every decoded part judged.
 //   - Verdict, Cause, Finding: the facts. Policy, Action: what follows from them.
@@ -57,6 +58,12 @@
 //     Scanner, but an engine outside this process may learn. UIDLs are the server's to choose, and may come back for other mail.
 //   - 2026: where the rest of a mail is kept (trim.go), what is kept is copied octet by octet by a reader that is strict where the walk is
 //     tolerant, and then judged anew: that the rest is harmless is never concluded from where something was found.
+//   - 2026: an engine that is shown a mail while it arrives (early.go) reads from where the mail is kept, at its own pace, and never from
+//     the connection: nobody waits for it, and it sees what is judged. What it says counts when it has seen all; whatever goes wrong
+//     before, it is asked as ever. Its answer is waited for last, behind the parts. A mail below 512 KiB is there at once, and one of
+//     less than 64 KiB a second is not worth keeping a daemon waiting for. From the last octet of a 10 MB attachment to its verdict with
+//     clamd took 339 ms before and 178 ms since, with YARA beside it 490 and 271 (BenchmarkLastOctet, on a busy machine); 10 MB of plain
+//     text gain little, since all of it is its own part.
 //   - 2026: shadow mode decides like any other and then delivers: what it reports is what would have been done, but for the refusals an
 //     engine's failure adds up to, since nothing is refused.
 package scanner

@@ -26,6 +26,7 @@ type examination struct {
 	seen     map[[sha256.Size]byte]string // contents, with the path of the part that had each first
 	failures []int                        // per engine
 	answers  []answer                     // per engine, of the part at hand
+	shown    bool                         // what is still to be asked are the engines that were shown the mail while it arrived
 	parts    int
 	expanded int64
 	ticks    int

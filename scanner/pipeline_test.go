@@ -39,7 +39,7 @@ func clamFile(t *testing.T, name string) []byte {
 }
 
 // attach returns a mail with content attached in the given transfer encoding.
-func attach(t *testing.T, encoding string, content []byte) string {
+func attach(t testing.TB, encoding string, content []byte) string {
 	t.Helper()
 	var body bytes.Buffer
 	switch encoding {

@@ -103,6 +103,7 @@ func (s *Scanner) scan(ctx context.Context, mail *Buffer, complete bool, t *trac
 		if err != nil && !errors.Is(err, ErrStopped) {
 			x.note(CauseError, fmt.Sprintf("taking the mail apart: %v", err))
 		}
+		x.askShown(whole)
 	}
 	x.conclude(&v)
 	v.Took = time.Since(started)

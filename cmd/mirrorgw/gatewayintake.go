@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -124,6 +125,14 @@ func (w watchedJudge) Judge(ctx context.Context, o scanner.Origin, mail *scanner
 	reached = ctx.Err() == nil && !hasFailed(r.Verdict)
 	w.mirror.noteVerdict(o, r.Verdict)
 	return r
+}
+
+// Early implements pop3.Early.
+func (w watchedJudge) Early(ctx context.Context, mail io.ReaderAt) *scanner.Early {
+	if !w.mirror.intake.mayScan() {
+		return nil
+	}
+	return w.judge.Early(ctx, mail)
 }
 
 // hasFailed says whether a judgement ended in an error, which is no sign that any engine works.

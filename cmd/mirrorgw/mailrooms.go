@@ -108,9 +108,10 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		if before != nil {
 			newRelay = before.relays[i].Successor
 		}
+		judge := watchedJudge{rooms.judge, m}
 		relay, err := newRelay(pop3.Config{
 			STLS: mode, NotPOP3: foreign, Drip: rule.Drip, Budget: rule.Budget, Pad: rule.Pad, Spool: m.spoolOf(cfg),
-			Judge: watchedJudge{rooms.judge, m}, Unscanned: m.noteUnread, Releases: releases{m.store.Folder, m.log},
+			Judge: judge, Early: judge, Unscanned: m.noteUnread, Releases: releases{m.store.Folder, m.log},
 			Shadow: cfg.Shadow, Log: m.log,
 		})
 		if err != nil {

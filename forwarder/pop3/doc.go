@@ -60,6 +60,8 @@
 //     line is no field gets nothing put before it, since some clients would then find another header in it: its client waits. The
 //     status line that begins all this has no count of octets, which may turn out wrong.
 //   - A message that may not be delivered once its reply has begun ends the session without the dot: there is no -ERR any more.
+//   - Engines may look at a message while it arrives (Config.Early). They read from what is held of it: the server pump only says how
+//     much that is, and waits for nobody.
 //   - A server that has sent a message is sent NOOPs while that is judged and taken. None is sent while it has anything else to
 //     answer: it is at work then, and a reply could be in progress. Their replies are read before any other.
 //   - Sizes that STAT and LIST give are the server's, and stay so. They are asked for before anything is judged, and a size that

@@ -31,6 +31,7 @@ type held struct {
 	spool   scanner.Spool
 	wire    *scanner.Buffer
 	content *scanner.Buffer // nil while equal to wire
+	early   *scanner.Early  // what engines do about the content while it grows; nil: nothing
 	beyond  []byte          // octets taken after wire had failed
 	failed  error           // what wire or content failed with
 }
@@ -46,7 +47,15 @@ func (h *held) text(p []byte) error {
 			err = cerr
 		}
 	}
+	h.early.Grow(h.mail().Size())
 	return h.fail(p[n:], err)
+}
+
+// ReadAt implements io.ReaderAt over the content so far, for those who read it while it grows.
+func (h *held) ReadAt(p []byte, at int64) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mail().ReadAt(p, at)
 }
 
 func (h *held) dot() error {
@@ -90,6 +99,7 @@ func (h *held) mail() *scanner.Buffer {
 }
 
 func (h *held) close() {
+	h.early.Close()
 	h.wire.Close()
 	if h.content != nil {
 		h.content.Close()
@@ -128,6 +138,9 @@ func (s *session) answerMessage(p *pending) error {
 
 	h := hold(s.cfg.Spool)
 	defer h.close()
+	if s.cfg.Early != nil {
+		h.early = s.cfg.Early.Early(s.ctx, h)
+	}
 	d := s.newDrip(p, h, f.lfOnly, asked)
 	defer d.stop()
 	err = s.readBody(f, h)
@@ -181,6 +194,10 @@ func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, c
 	}
 	if !d.h.settle() {
 		d.stop()
+		d.h.early.Close()
+	}
+	if complete {
+		d.h.mail().Arrived(d.h.early)
 	}
 	s.enter(Judging, p.message)
 	r := s.cfg.Judge.Judge(ctx, o, d.h.mail(), complete)

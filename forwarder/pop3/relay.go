@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -18,6 +19,13 @@ import (
 // and only its head is there. An error inside becomes a Ruling with Action Retry: there is no error result.
 type Judge interface {
 	Judge(ctx context.Context, o scanner.Origin, mail *scanner.Buffer, complete bool) scanner.Ruling
+}
+
+// Early has engines look at a mail that still arrives. *scanner.Judge fits.
+//
+// mail is what there is of it, without dot-stuffing, and may be read until the Early, which may be nil, is closed.
+type Early interface {
+	Early(ctx context.Context, mail io.ReaderAt) *scanner.Early
 }
 
 // STLS says what becomes of a client's wish to encrypt (RFC 2595 section 4).
@@ -51,6 +59,7 @@ type Config struct {
 	NotPOP3  NotPOP3
 	Spool    scanner.Spool
 	Judge    Judge
+	Early    Early        // nil: no message is looked at before it is whole
 	Releases Releases     // mails that were released to their readers; nil: none
 	Pad      bool         // a notice is as long as the message it replaces, if that is longer
 	Shadow   bool         // nothing is refused: a message that cannot be held is passed on unjudged

@@ -4,6 +4,7 @@
 //
 //   - Engine: asks one of several daemons about a part, and goes on to the next when one does not answer (engine.go, breaker.go).
 //   - One question: a connection, the command INSTREAM, the part in chunks, one reply (stream.go, reply.go).
+//   - Begin: the same about a mail that still arrives, one chunk after the other (early.go).
 //   - Check: whether the daemons see all they should; what a weak one lacks is told with the line of clamd.conf (check.go).
 //
 // It does not start, stop or configure a daemon, and reads none of its files.
@@ -26,4 +27,6 @@
 //   - 2026: PING is no sign of health: behind streams that stall it waits as long as a mail would. What counts is whether questions
 //     are answered, and those of the check are questions too.
 //   - 2026: what a daemon says of StreamMaxLength it says when a chunk of that length is announced; the chunk itself need not follow.
+//   - 2026: mails that still arrive take half of the turns and wait for none, since a daemon's thread waits with each of them. They are
+//     not asked about a second time in that way: when the daemon is lost meanwhile, the mail is asked about like any part, with all patience.
 package clamd

@@ -27,7 +27,8 @@ type Engine struct {
 	connect func(ctx context.Context, network, address string) (net.Conn, error)
 	log     *slog.Logger
 
-	buffers chan *buffer // one token per question that may be asked at once; nil for a buffer not made yet
+	buffers chan *buffer  // one token per question that may be asked at once; nil for a buffer not made yet
+	early   chan struct{} // holds one for each question about a mail that still arrives
 	breaker breaker
 	counted counted
 
@@ -51,7 +52,7 @@ func New(c Config) (*Engine, error) {
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{}).DialContext
 	}
-	e := &Engine{daemons: list, message: c.Message, connect: c.Dial, log: c.Log, buffers: make(chan *buffer, c.Parallel)}
+	e := &Engine{daemons: list, message: c.Message, connect: c.Dial, log: c.Log, buffers: make(chan *buffer, c.Parallel), early: make(chan struct{}, c.Parallel/2)}
 	for range c.Parallel {
 		e.buffers <- nil
 	}
@@ -81,13 +82,18 @@ func (e *Engine) Scan(ctx context.Context, part *scanner.Part) (scanner.Findings
 		return nil, ErrDown
 	}
 	name, err := e.askOften(ctx, part, buf)
+	return findings(part.Path, name, err)
+}
+
+// findings returns what a verdict, or none, means for the part at path.
+func findings(path, name string, err error) (scanner.Findings, error) {
 	switch obstacle, ok := errors.AsType[*scanner.Obstacle](err); {
 	case ok:
 		return nil, obstacle
 	case err != nil:
 		return nil, fmt.Errorf("clamd: %w", err)
 	case name != "":
-		return scanner.Findings{{Engine: Name, Rule: name, Part: part.Path}}, nil
+		return scanner.Findings{{Engine: Name, Rule: name, Part: path}}, nil
 	default:
 		return nil, nil
 	}
@@ -134,13 +140,9 @@ func (e *Engine) ask(ctx context.Context, part *scanner.Part, buf *buffer) (name
 		e.counted.asked.Add(1)
 		reply, err := stream(ctx, conn, part.Reader(), buf)
 		if err == nil {
-			name, err = readReply(reply)
+			name, err = verdict(reply)
 		}
-		_, obstacle := errors.AsType[*scanner.Obstacle](err)
-		switch {
-		case errors.Is(err, errStreamTooLong):
-			return "", &scanner.Obstacle{Cause: scanner.CauseOversize, Detail: err.Error()}
-		case err == nil, obstacle:
+		if _, obstacle := errors.AsType[*scanner.Obstacle](err); err == nil || obstacle {
 			return name, err
 		}
 		e.first.CompareAndSwap(int32(at), int32((at+1)%len(e.daemons)))
@@ -169,12 +171,16 @@ type Counters struct {
 	FailOvers uint64 // times another daemon than before was asked, since that one could not be connected to
 	Opened    uint64 // times asking was given up for a few seconds
 	Refused   uint64 // questions not asked for that reason
+	Early     uint64 // questions begun while the mail still arrived
+	EarlyLost uint64 // of those, the ones without a verdict: called off, or asked anew
 }
 
-type counted struct{ asked, failures, repeated, failOvers, opened, refused atomic.Uint64 }
+type counted struct {
+	asked, failures, repeated, failOvers, opened, refused, early, earlyLost atomic.Uint64
+}
 
 // Counters returns the counters as they stand.
 func (e *Engine) Counters() Counters {
 	c := &e.counted
-	return Counters{c.asked.Load(), c.failures.Load(), c.repeated.Load(), c.failOvers.Load(), c.opened.Load(), c.refused.Load()}
+	return Counters{c.asked.Load(), c.failures.Load(), c.repeated.Load(), c.failOvers.Load(), c.opened.Load(), c.refused.Load(), c.early.Load(), c.earlyLost.Load()}
 }

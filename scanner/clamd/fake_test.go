@@ -91,10 +91,15 @@ func newEngine(t *testing.T, c clamd.Config) *clamd.Engine {
 // newPart returns a part with a content of its own.
 func newPart(t *testing.T, content []byte) *scanner.Part {
 	t.Helper()
+	return newPartAt(t, "1.2", content)
+}
+
+func newPartAt(t *testing.T, path string, content []byte) *scanner.Part {
+	t.Helper()
 	b := scanner.Spool{}.NewBuffer()
 	t.Cleanup(func() { b.Close() })
 	if _, err := b.Write(content); err != nil {
 		t.Fatal(err)
 	}
-	return scanner.NewPart("1.2", "", "", b)
+	return scanner.NewPart(path, "", "", b)
 }

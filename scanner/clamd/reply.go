@@ -14,6 +14,15 @@ const maxReply = 4 << 10
 // errStreamTooLong is the reply to a stream longer than StreamMaxLength.
 var errStreamTooLong = errors.New("the part is longer than its StreamMaxLength")
 
+// verdict is readReply for a question about a part, which may be longer than the daemon takes.
+func verdict(reply string) (name string, err error) {
+	name, err = readReply(reply)
+	if errors.Is(err, errStreamTooLong) {
+		err = &scanner.Obstacle{Cause: scanner.CauseOversize, Detail: err.Error()}
+	}
+	return name, err
+}
+
 // readReply says what a reply means: no name, nothing was found; a name, that is what was.
 //
 // Errors: *scanner.Obstacle for what lies in the part; otherwise the reply is no verdict.

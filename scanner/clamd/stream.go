@@ -44,44 +44,69 @@ func (e *Engine) dial(ctx context.Context, d daemon) (net.Conn, error) {
 func stream(ctx context.Context, conn net.Conn, content io.Reader, buf *buffer) (reply string, err error) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	reply, err = exchange(conn, content, buf)
+	reply, err = exchange(&question{conn: conn, buf: buf}, content)
 	if ctx.Err() != nil && err != nil {
 		return "", ctx.Err()
 	}
 	return reply, err
 }
 
-func exchange(conn net.Conn, content io.Reader, buf *buffer) (string, error) {
-	w := &steady{conn: conn}
-	if _, err := io.WriteString(w, command); err != nil {
-		return late(conn, err)
+func exchange(q *question, content io.Reader) (reply string, err error) {
+	if err := q.begin(); err != nil {
+		return q.late(err)
 	}
 	for {
-		n, err := io.ReadFull(content, buf[4:])
+		q.n, err = io.ReadFull(content, q.buf[4:])
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return "", fmt.Errorf("reading back the part: %w", err)
 		}
-		binary.BigEndian.PutUint32(buf[:], uint32(n))
-		if _, err := w.Write(buf[:4+n]); err != nil { // without octets it is the end
-			return late(conn, err)
+		if q.n == 0 {
+			return q.end()
 		}
-		if n == 0 {
-			break
+		if err := q.send(); err != nil {
+			return q.late(err)
 		}
 	}
-	if err := conn.SetReadDeadline(time.Now().Add(verdictTime)); err != nil {
+}
+
+// question is one stream on its way.
+type question struct {
+	conn net.Conn
+	buf  *buffer
+	n    int // octets of the next chunk in buf
+}
+
+func (q *question) begin() error {
+	_, err := io.WriteString(&steady{q.conn}, command)
+	return err
+}
+
+// send sends the next chunk. Without octets it is the end.
+func (q *question) send() error {
+	binary.BigEndian.PutUint32(q.buf[:], uint32(q.n))
+	_, err := (&steady{q.conn}).Write(q.buf[:4+q.n])
+	q.n = 0
+	return err
+}
+
+// end sends the end of the stream, when all chunks have been sent, and returns the reply.
+func (q *question) end() (reply string, err error) {
+	if err := q.send(); err != nil {
+		return q.late(err)
+	}
+	if err := q.conn.SetReadDeadline(time.Now().Add(verdictTime)); err != nil {
 		return "", err
 	}
-	return receive(conn)
+	return receive(q.conn)
 }
 
 // late returns the reply of a daemon that has one to give before it has taken everything: it closes its end behind the reply, so
 // that writing fails first.
-func late(conn net.Conn, written error) (string, error) {
-	if err := conn.SetReadDeadline(time.Now().Add(lateTime)); err != nil {
+func (q *question) late(written error) (string, error) {
+	if err := q.conn.SetReadDeadline(time.Now().Add(lateTime)); err != nil {
 		return "", written
 	}
-	if reply, err := receive(conn); err == nil && reply != "" {
+	if reply, err := receive(q.conn); err == nil && reply != "" {
 		return reply, nil
 	}
 	return "", written
