@@ -33,7 +33,7 @@
 //
 // # Requirements
 //
-// Which test holds which row of the router's requirements is in rows_test.go.
+// Which test holds which row of the router's requirements is in requirements_test.go at the root.
 //
 // # Decisions
 //

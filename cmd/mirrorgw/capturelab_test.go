@@ -114,6 +114,7 @@ func framesOf(t *testing.T, file string) []string {
 // TestCapture has mail fetched while `capture` writes a file, which tcpdump then reads: handshakes, dialogue and checksums are as on
 // a wire, on both legs of the session.
 func TestCapture(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	mails := []testnet.Mail{testnet.CleanMails(1)[0], testnet.EICAR()}
 	if _, err := lab.StartMailServer(t.Context(), testnet.Mailbox{User: "alice", Mails: mails}); err != nil {
@@ -222,6 +223,7 @@ func TestCaptureThroughAPipe(t *testing.T) {
 // TestCaptureOutlivesNoGateway: a gateway that ends in order ends the capture in order, one that is killed leaves a file that can be
 // read, and both exit codes tell.
 func TestCaptureOutlivesNoGateway(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	ping := "ping -c1 -W2 " + testnet.WebIPv4.String()
 	for _, end := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {

@@ -140,6 +140,7 @@ func TestClamdAfterReload(t *testing.T) {
 
 // The engines in use are checked, also when they are others than at first.
 func TestEnginesAreWatched(t *testing.T) {
+	t.Parallel()
 	m := &mirror{log: slog.New(slog.DiscardHandler), moved: make(chan struct{}, 1)}
 	ended := make(chan struct{})
 	go func() { // ends with the test's context

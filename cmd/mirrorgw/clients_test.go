@@ -36,6 +36,7 @@ type realServer struct {
 // and through it, all at once. What arrives is the same but for a notice in the place of each infected mail, a second run
 // that leaves mail on the server fetches nothing twice, and the server loses a mail only where the client asked.
 func TestRealClients(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	startGateway(t, lab, lab.GatewayConfig())
 	clients := realClients()

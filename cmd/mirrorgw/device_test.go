@@ -99,6 +99,7 @@ func threads(t *testing.T, pid int) (all []map[string]string) {
 // TestRunWithoutPrivilege has root make the device, and a user without any right be the gateway: mail is judged and other
 // traffic forwarded, over a restart too.
 func TestRunWithoutPrivilege(t *testing.T) {
+	t.Parallel()
 	s := newService(t)
 	big := testnet.Mail{Kind: "larger than memory", Data: []byte("Subject: large\r\n\r\n" + strings.Repeat(strings.Repeat("x", 76)+"\r\n", 10_000))}
 	mails := []testnet.Mail{testnet.CleanMails(1)[0], big, testnet.EICAR()}

@@ -35,6 +35,7 @@ const (
 // TestDialogues leads two servers through random pipelined sessions, past the mirror and through it, in mailboxes that begin equal and
 // stay so. Every reply is the same octet by octet, but for what the mirror does by design, which compare knows.
 func TestDialogues(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	startGateway(t, lab, lab.GatewayConfig())
 	mails := slices.DeleteFunc(testnet.VariedMails(2, 120), func(m testnet.Mail) bool { return len(m.Data) > 30_000 })[:40]

@@ -54,6 +54,7 @@ func quietMirror(t *testing.T, lab *testnet.Lab) {
 // TestDoctorOfTheHost makes true, one after the other, what a network namespace can show of a host that defeats the mirror, and mends
 // it as the doctor says.
 func TestDoctorOfTheHost(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	quietMirror(t, lab)
 	g := startGateway(t, lab, lab.GatewayConfig())
@@ -127,6 +128,7 @@ func gatewayMAC(t *testing.T, g *testnet.Gateway) string {
 // TestDoctorOfTheLAN: a router that redirects and one that advertises itself, a second holder of the gateway's address, and a router
 // that falls silent.
 func TestDoctorOfTheLAN(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	quietMirror(t, lab)
 	g := startGateway(t, lab, lab.GatewayConfig())
@@ -178,6 +180,7 @@ func TestDoctorOfTheLAN(t *testing.T) {
 
 // TestDoctorOfASilentRouter: frames arrive and the router does not answer.
 func TestDoctorOfASilentRouter(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	quietMirror(t, lab)
 	shell(t, lab.Router, "nft add table arp deaf && nft 'add chain arp deaf in { type filter hook input priority 0; policy drop; }'")

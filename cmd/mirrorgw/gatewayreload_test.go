@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -38,6 +34,7 @@ func ruleFor(word string) string {
 // TestReloadUnderLoad reloads good, broken and changed configurations while sessions run: none of them is lost, and in the
 // end nothing of the older rules is left.
 func TestReloadUnderLoad(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	rules, rewrite := rulesIn(t, "nothing has this 1")
 	yaml := lab.GatewayConfig() + "limits: {per_client: 100}\nscan: {yara: {rules: [" + rules + "]}}\n"
@@ -150,60 +147,20 @@ func TestSessionsKeepTheRulesTheyBeganWith(t *testing.T) {
 	lab := testnet.NewLab(t)
 	rules, rewrite := rulesIn(t, "nothing has this")
 	g := startGateway(t, lab, lab.GatewayConfig()+"scan: {yara: {rules: ["+rules+"]}}\n")
-	server := netip.AddrPortFrom(testnet.MailIPv4, 110)
-	l, err := lab.Internet.Listen(t.Context(), server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() { // ends when l is closed
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { // ends with its session
-				defer c.Close()
-				in := bufio.NewScanner(c)
-				for answer := "+OK\r\n"; ; answer = "+OK\r\nSubject: x\r\n\r\nmarked mail\r\n.\r\n" {
-					if _, err := io.WriteString(c, answer); err != nil || !in.Scan() {
-						return
-					}
-				}
-			}()
-		}
-	}()
-	session := func() (retrieve func() string) {
-		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		c, err := lab.Client.Dial(ctx, "tcp", server)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		in := bufio.NewReader(c)
-		if _, err := in.ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
-		return func() string {
-			t.Helper()
-			return retrieve1(t, c, in)
-		}
-	}
-	older := session()
-	if got := older(); !strings.Contains(got, "marked mail") {
+	serveAnyMail(t, lab, "marked mail")
+	older, _ := dialMail(t, lab)
+	if got := older.mustRetrieve(); !strings.Contains(got, "marked mail") {
 		t.Errorf("before: %q", got)
 	}
 	rewrite(ruleFor("marked"))
 	if code, _, stderr := call(t, rooms{}, "reload", "-c", g.Config); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	newer := session()
-	if got := newer(); !strings.Contains(got, "[mirrorgw]") || strings.Contains(got, "marked mail") {
+	newer, _ := dialMail(t, lab)
+	if got := newer.mustRetrieve(); !strings.Contains(got, "[mirrorgw]") || strings.Contains(got, "marked mail") {
 		t.Errorf("a session from after the reload: %q", got)
 	}
-	if got := older(); !strings.Contains(got, "marked mail") {
+	if got := older.mustRetrieve(); !strings.Contains(got, "marked mail") {
 		t.Errorf("a session from before the reload: %q", got)
 	}
 	s, err := control.Fetch(t.Context(), lab.ControlSocket())
@@ -212,24 +169,5 @@ func TestSessionsKeepTheRulesTheyBeganWith(t *testing.T) {
 	}
 	if !strings.HasSuffix(s.Engines[0].Detail, "; older rules of 1 reloads until their sessions end") || s.Messages != (control.Messages{Clean: 2, Infected: 1}) {
 		t.Errorf("%+v %+v", s.Engines, s.Messages)
-	}
-}
-
-// retrieve1 returns the reply to RETR 1.
-func retrieve1(t *testing.T, c net.Conn, in *bufio.Reader) string {
-	t.Helper()
-	if _, err := io.WriteString(c, "RETR 1\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	var reply strings.Builder
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		if line == ".\r\n" {
-			return reply.String()
-		}
-		reply.WriteString(line)
 	}
 }

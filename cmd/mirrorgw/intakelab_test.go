@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -15,81 +11,6 @@ import (
 	"mirrorgw/cmd/mirrorgw/control"
 	"mirrorgw/testnet"
 )
-
-// mailServer is where the tests' POP3 server listens.
-var mailServer = netip.AddrPortFrom(testnet.MailIPv4, 110)
-
-// serveAnyMail answers every command of any session with +OK, and RETR with a mail that holds text.
-func serveAnyMail(t *testing.T, lab *testnet.Lab, text string) {
-	t.Helper()
-	l, err := lab.Internet.Listen(t.Context(), mailServer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() { // ends when l is closed
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { // ends with its session
-				defer c.Close()
-				in := bufio.NewScanner(c)
-				for answer := "+OK ready\r\n"; ; {
-					if _, err := io.WriteString(c, answer); err != nil || !in.Scan() {
-						return
-					}
-					answer = "+OK\r\n"
-					if strings.HasPrefix(in.Text(), "RETR") {
-						answer = "+OK\r\nSubject: x\r\n\r\n" + text + "\r\n.\r\n"
-					}
-				}
-			}()
-		}
-	}()
-}
-
-// mailSession is a client's end of a session in a lab.
-type mailSession struct {
-	t    *testing.T
-	conn net.Conn
-	in   *bufio.Reader
-}
-
-// dialMail connects a client to the mail server and returns what it is greeted with.
-func dialMail(t *testing.T, lab *testnet.Lab) (s *mailSession, greeting string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	c, err := lab.Client.Dial(ctx, "tcp", mailServer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	s = &mailSession{t: t, conn: c, in: bufio.NewReader(c)}
-	greeting, err = s.in.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, greeting
-}
-
-// say sends a command and returns the first line of the reply.
-func (s *mailSession) say(command string) (string, error) {
-	if _, err := io.WriteString(s.conn, command+"\r\n"); err != nil {
-		return "", err
-	}
-	return s.in.ReadString('\n')
-}
-
-// mustSay is say where nothing may go wrong.
-func (s *mailSession) mustSay(command string) {
-	s.t.Helper()
-	if reply, err := s.say(command); err != nil || !strings.HasPrefix(reply, "+OK") {
-		s.t.Fatalf("%s: %q, %v", command, reply, err)
-	}
-}
 
 // statusOf asks the lab's gateway.
 func statusOf(t *testing.T, lab *testnet.Lab) *control.Status {
@@ -121,14 +42,14 @@ func TestBypass(t *testing.T) {
 		t.Errorf("bypass on says %q", said)
 	}
 	newer, _ := dialMail(t, lab)
-	if reply := retrieve1(t, newer.conn, newer.in); !strings.Contains(reply, "clean") {
+	if reply := newer.mustRetrieve(); !strings.Contains(reply, "clean") {
 		t.Errorf("past the gateway: %q", reply)
 	}
 	if s := statusOf(t, lab); s.Messages.Clean != 0 || !s.Bypass || s.Health != control.OK || s.Events["frames"]["flows_bypassed"] != 1 || s.Flows.Open != 1 {
 		t.Errorf("%+v", s)
 	}
 	older.mustSay("PASS b")
-	if reply := retrieve1(t, older.conn, older.in); !strings.Contains(reply, "clean") {
+	if reply := older.mustRetrieve(); !strings.Contains(reply, "clean") {
 		t.Errorf("a session from before: %q", reply)
 	}
 	command("reload")
@@ -158,7 +79,7 @@ func TestBypass(t *testing.T) {
 	again, _ := dialMail(t, lab)
 	again.mustSay("USER a")
 	again.mustSay("PASS b")
-	if reply := retrieve1(t, again.conn, again.in); !strings.Contains(reply, "clean") {
+	if reply := again.mustRetrieve(); !strings.Contains(reply, "clean") {
 		t.Errorf("%q", reply)
 	}
 	older.mustSay("NOOP")
@@ -217,6 +138,7 @@ func TestLimitsInTheLab(t *testing.T) {
 
 // TestWatchdogInTheLab: a mail over which the engine broods keeps new sessions from the scanner, and the verdict ends that.
 func TestWatchdogInTheLab(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	serveAnyMail(t, lab, "ponder this")
 	rules, rewrite := rulesIn(t, "x")
@@ -234,7 +156,7 @@ func TestWatchdogInTheLab(t *testing.T) {
 	}
 	newer, _ := dialMail(t, lab)
 	newer.mustSay("USER a") // it waits for no engine
-	if reply := retrieve1(t, newer.conn, newer.in); !strings.Contains(reply, "ponder this") {
+	if reply := newer.mustRetrieve(); !strings.Contains(reply, "ponder this") {
 		t.Errorf("%q", reply)
 	}
 	reply, err := slow.in.ReadString('\n')
@@ -262,6 +184,7 @@ func rewriteConfig(t *testing.T, g *testnet.Gateway, yaml string) {
 // TestTopAndReportInTheLab: a live session is seen with what it does, and what passed unscanned is in the book, also after a
 // restart.
 func TestTopAndReportInTheLab(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	serveAnyMail(t, lab, "clean")
 	yaml := lab.GatewayConfig() + "scan: {limits: {message: 20}}\n" // octets: nothing fits
@@ -269,7 +192,7 @@ func TestTopAndReportInTheLab(t *testing.T) {
 	s, _ := dialMail(t, lab)
 	s.mustSay("USER anna")
 	s.mustSay("PASS b")
-	if reply := retrieve1(t, s.conn, s.in); !strings.Contains(reply, "X-Mirrorgw-Verdict: unscannable; cause=oversize") {
+	if reply := s.mustRetrieve(); !strings.Contains(reply, "X-Mirrorgw-Verdict: unscannable; cause=oversize") {
 		t.Errorf("%q", reply)
 	}
 	flows := statusOf(t, lab).Flowing

@@ -29,6 +29,7 @@ const soakKills = "MIRRORGW_SOAK_KILLS"
 // the moment: each notice that a client has whole names an original that is in quarantine, whole; nothing is listed by halves; the
 // next start clears the rest; and the server has all its mails, though the clients had asked to delete some.
 func TestKillAnywhere(t *testing.T) {
+	t.Parallel()
 	kills := 50
 	if s := os.Getenv(soakKills); s != "" {
 		var err error

@@ -23,7 +23,6 @@ import (
 // product returns the path of a program that is the product: this test binary, told to be it.
 func product(t *testing.T) string {
 	t.Helper()
-	t.Setenv(asMain, wholeGateway)
 	path, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +71,7 @@ func shell(t *testing.T, h *testnet.Host, line string) string {
 
 // TestDemo has the product tell its story. It is the acceptance test of whatever the table shows.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	testnet.NewLab(t) // skips where there can be none
 	name := fmt.Sprintf("t%d", os.Getpid())
 	cmd := exec.CommandContext(t.Context(), product(t), "lab", "demo", "--name", name)
@@ -90,6 +90,7 @@ func TestDemo(t *testing.T) {
 // TestPersistentDeviceOutlivesKills runs the gateway on one persistent TAP with offload, without, and with it again, each
 // killed in its tracks.
 func TestPersistentDeviceOutlivesKills(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	mails := []testnet.Mail{testnet.CleanMails(1)[0], testnet.EICAR()}
 	if _, err := lab.StartMailServer(t.Context(), testnet.Mailbox{User: "alice", Mails: mails}); err != nil {
@@ -118,6 +119,7 @@ func TestPersistentDeviceOutlivesKills(t *testing.T) {
 
 // TestBadStarts: what keeps the gateway from starting is said in one line, and nothing half-made stays.
 func TestBadStarts(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	config := lab.GatewayConfig()
 	broken := write(t, "broken.yar", "rule broken {\n  condition: nonsense\n}\n")
@@ -254,6 +256,7 @@ func TestDrain(t *testing.T) {
 
 // TestRefusedAndSilentServers: a closed port looks closed and a dead host dead, through the mirror as without it.
 func TestRefusedAndSilentServers(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	startGateway(t, lab, lab.GatewayConfig())
 	for _, server := range []netip.Addr{testnet.MailIPv4, testnet.MailIPv6} {

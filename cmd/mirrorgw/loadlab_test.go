@@ -399,7 +399,7 @@ func TestMemoryGuardInTheLab(t *testing.T) {
 	spent()
 	tight()
 	await(control.IntakeServe)
-	if reply := retrieve1(t, running.conn, running.in); !strings.Contains(reply, "clean") {
+	if reply := running.mustRetrieve(); !strings.Contains(reply, "clean") {
 		t.Errorf("afterwards: %q", reply)
 	}
 	if s := statusOf(t, lab); s.Health != control.OK {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if mode := os.Getenv(asMain); mode != "" {
+	if mode := os.Getenv(asMain); mode != "" && !slices.Contains(os.Args, "-test.fuzzworker") {
 		p := &program{args: os.Args, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, rooms: rooms{newGateway: newIdle}}
 		if mode == wholeGateway {
 			p.rooms = builtIn()
@@ -34,6 +35,7 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	os.Unsetenv(configEnv)
+	os.Setenv(asMain, wholeGateway) // of the processes that tests start; what a test sets by itself would keep it from running beside others
 	os.Exit(m.Run())
 }
 

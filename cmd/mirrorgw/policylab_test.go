@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"io"
 	"net/netip"
 	"os"
 	"strings"
@@ -13,71 +10,12 @@ import (
 	"mirrorgw/testnet"
 )
 
-// serveOneMail answers every command of every session at one address of the lab's mail server with +OK, and RETR with mail, whose lines end
-// in CRLF.
-func serveOneMail(t *testing.T, lab *testnet.Lab, address netip.Addr, mail string) netip.AddrPort {
-	t.Helper()
-	server := netip.AddrPortFrom(address, 110)
-	l, err := lab.Internet.Listen(t.Context(), server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() { // ends when l is closed
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { // ends with its session
-				defer c.Close()
-				in := bufio.NewScanner(c)
-				for answer := "+OK ready\r\n"; ; {
-					if _, err := io.WriteString(c, answer); err != nil || !in.Scan() {
-						return
-					}
-					answer = "+OK done\r\n"
-					if strings.HasPrefix(in.Text(), "RETR") {
-						answer = "+OK mail follows\r\n" + mail + ".\r\n"
-					}
-				}
-			}()
-		}
-	}()
-	return server
-}
-
 // retrieve returns the reply to RETR 1 in a session of its own, without the last line of one that is a mail.
 func retrieve(t *testing.T, lab *testnet.Lab, server netip.AddrPort) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	c, err := lab.Client.Dial(ctx, "tcp", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	in := bufio.NewReader(c)
-	if _, err := in.ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(c, "RETR 1\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	var reply strings.Builder
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		if line == ".\r\n" {
-			return reply.String()
-		}
-		reply.WriteString(line)
-		if strings.HasPrefix(reply.String(), "-ERR") {
-			return line
-		}
-	}
+	s, _ := dialMailAt(t, lab, server)
+	defer s.conn.Close()
+	return s.mustRetrieve()
 }
 
 func rewrite(t *testing.T, path, text string) {
@@ -89,6 +27,7 @@ func rewrite(t *testing.T, path, text string) {
 
 // TestPolicyByReload takes one running gateway through the actions, the languages of notices, a template and shadow mode.
 func TestPolicyByReload(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	rules, _ := rulesIn(t, "marked")
 	template := write(t, "own.tmpl", "Own words about {{.Subject}}, {{.Cause}}\n")
@@ -99,7 +38,7 @@ func TestPolicyByReload(t *testing.T) {
 	// The template is in reach from the start, as one that is added later need not be.
 	g := startGateway(t, lab, with("", "notice: {template: "+template+"}\n"))
 	const mail = "From: a@example.org\r\nSubject: x\r\n\r\nmarked mail\r\n"
-	server := serveOneMail(t, lab, testnet.MailIPv4, mail)
+	serveMail(t, lab, mailServer, mailbox(mail))
 	const original = "+OK mail follows\r\n" + mail
 	for _, step := range []struct {
 		name, scan, more string
@@ -120,7 +59,7 @@ func TestPolicyByReload(t *testing.T) {
 			t.Fatalf("%s: exit %d: %s", step.name, code, stderr)
 		}
 		for range 2 {
-			got := retrieve(t, lab, server)
+			got := retrieve(t, lab, mailServer)
 			if !strings.Contains(got, step.want) || strings.Contains(got, step.not) || step.want == original && got != original {
 				t.Errorf("%s: got %q", step.name, got)
 			}
@@ -161,7 +100,7 @@ func TestPolicyByReload(t *testing.T) {
 	rewrite(t, template, "{{.Nope}}")
 	rewrite(t, g.Config, with("", "notice: {template: "+template+"}\n"))
 	code, _, stderr := call(t, rooms{}, "reload", "-c", g.Config)
-	if code != exitNo || !strings.Contains(stderr, template+":1:2: ") || !strings.Contains(retrieve(t, lab, server), "A message to you was stopped") {
+	if code != exitNo || !strings.Contains(stderr, template+":1:2: ") || !strings.Contains(retrieve(t, lab, mailServer), "A message to you was stopped") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -175,7 +114,8 @@ func checkKeptRest(t *testing.T, lab *testnet.Lab, g *testnet.Gateway, yaml stri
 	}
 	const before = "From: a@example.org\r\nContent-Type: multipart/mixed; boundary=b\r\n"
 	const first = "\r\n--b\r\n\r\nhello\r\n--b\r\n"
-	server := serveOneMail(t, lab, testnet.MailIPv6, before+"Subject: x\r\n"+first+"Content-Type: text/html\r\n\r\nmarked\r\n--b--\r\n")
+	server := netip.AddrPortFrom(testnet.MailIPv6, 110)
+	serveMail(t, lab, server, mailbox(before+"Subject: x\r\n"+first+"Content-Type: text/html\r\n\r\nmarked\r\n--b--\r\n"))
 	got := retrieve(t, lab, server)
 	if !strings.HasPrefix(got, "+OK message follows\r\n"+before) || !strings.Contains(got, first+"Content-Type: text/plain; charset=utf-8\r\n") ||
 		!strings.Contains(got, "A part of this message was removed") || !strings.Contains(got, "Subject: [mirrorgw] x\r\n") || strings.Contains(got, "marked") {

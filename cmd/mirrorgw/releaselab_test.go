@@ -20,6 +20,7 @@ import (
 // TestReleaseToRealClients has an infected mail released after a client has fetched its notice and deleted it on the server: the
 // client finds the original at its next login, and no more once it has deleted that.
 func TestReleaseToRealClients(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	g := startGateway(t, lab, lab.GatewayConfig())
 	mails := []testnet.Mail{testnet.CleanMails(1)[0], testnet.EICAR(), testnet.CleanMails(1)[1]}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,33 +20,13 @@ import (
 	"mirrorgw/testnet"
 )
 
-// echoServer is a mail server that repeats in its replies whatever it is sent, as some do, takes every login but those of the
+// echoes is a mail server that repeats in its replies whatever it is sent, as some do, takes every login but those of the
 // user drop, whose connection it cuts at the password, and has one mail.
-func echoServer(t *testing.T, lab *testnet.Lab, mail string) netip.AddrPort {
-	t.Helper()
-	server := netip.AddrPortFrom(testnet.MailIPv4, 110)
-	l, err := lab.Internet.Listen(t.Context(), server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() { // ends when l is closed
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { // ends with its session
-				defer c.Close()
-				serveEcho(c, mail)
-			}()
-		}
-	}()
-	return server
+func echoes(mail string) func(net.Conn, *bufio.Scanner) {
+	return func(c net.Conn, in *bufio.Scanner) { serveEcho(c, in, mail) }
 }
 
-func serveEcho(c net.Conn, mail string) {
-	in := bufio.NewScanner(c)
+func serveEcho(c net.Conn, in *bufio.Scanner, mail string) {
 	say := func(format string, args ...any) { fmt.Fprintf(c, format+"\r\n", args...) }
 	say("+OK ready <1.2@example.org>")
 	drop := false
@@ -115,11 +94,11 @@ func outputs(t *testing.T, lab *testnet.Lab, g *testnet.Gateway) map[string]stri
 
 // dialogue sends lines, each after a reply to the one before or a short silence, and returns when the server's side is
 // quiet or gone. What is answered is not looked at: a secret may come back to the client that sent it.
-func dialogue(t *testing.T, lab *testnet.Lab, server netip.AddrPort, lines []string) {
+func dialogue(t *testing.T, lab *testnet.Lab, lines []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c, err := lab.Client.Dial(ctx, "tcp", server)
+	c, err := lab.Client.Dial(ctx, "tcp", mailServer)
 	if err != nil {
 		t.Error(err)
 		return
@@ -144,10 +123,11 @@ func dialogue(t *testing.T, lab *testnet.Lab, server netip.AddrPort, lines []str
 // TestSecretsStaySecret types random secrets where clients and people put them, rightly and wrongly, and looks for them in
 // everything the gateway says: E8.
 func TestSecretsStaySecret(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	rules, _ := rulesIn(t, "marked")
 	g := startGateway(t, lab, lab.GatewayConfig()+"scan: {yara: {rules: ["+rules+"]}}\nlog: {level: debug}\n")
-	server := echoServer(t, lab, "From: a@example.org\r\nSubject: x\r\n\r\nmarked mail\r\n")
+	serveMail(t, lab, mailServer, echoes("From: a@example.org\r\nSubject: x\r\n\r\nmarked mail\r\n"))
 
 	var needles []string
 	next := func() string {
@@ -181,7 +161,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	needles = append(needles, encoded("alice")) // a name in the clothes of a secret
 	var all sync.WaitGroup
 	for _, lines := range sessions {
-		all.Go(func() { dialogue(t, lab, server, lines) })
+		all.Go(func() { dialogue(t, lab, lines) })
 	}
 	all.Wait()
 	testnet.WaitFor(t, "the flows to end", func() bool {
@@ -204,15 +184,16 @@ func TestSecretsStaySecret(t *testing.T) {
 
 // TestNothingIsInjected has a hostile client and a hostile mail try to write lines of their own into what people read: E9.
 func TestNothingIsInjected(t *testing.T) {
+	t.Parallel()
 	lab := testnet.NewLab(t)
 	rules, _ := rulesIn(t, "marked")
 	g := startGateway(t, lab, lab.GatewayConfig()+"scan: {yara: {rules: ["+rules+"]}}\nlog: {level: debug}\n")
 	const fake = "=?utf-8?q?A=0D=0Atime=3D1_level=3DERROR_msg=3Dfake=1B[2J=07=C2=9B31m=E2=80=AEgpj?="
 	mail := "From: \"" + fake + "\" <a@example.org>\r\nSubject: " + fake + "\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
 		"--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=\"" + fake + "\x1b[2J\rmsg=fake\"\r\n\r\nmarked mail\r\n--b--\r\n"
-	server := echoServer(t, lab, mail)
+	serveMail(t, lab, mailServer, echoes(mail))
 	for _, user := range []string{"al\x1b[2Jice\x07 msg=fake", "al\rtime=1 level=ERROR msg=fake", "al\x9b31mice\xff", "al\u202eice\u009b", "\"quoted\" = user"} {
-		dialogue(t, lab, server, []string{"USER " + user, "PASS x", "RETR 1", "\x1b[2J" + user, "QUIT"})
+		dialogue(t, lab, []string{"USER " + user, "PASS x", "RETR 1", "\x1b[2J" + user, "QUIT"})
 	}
 	testnet.WaitFor(t, "the flows to end", func() bool {
 		log, err := g.Log()

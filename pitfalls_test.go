@@ -1,17 +1,14 @@
-package pop3
+package mirrorgw_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// pitfalls names, for each pitfall of the protocol, the transcripts and tests that fail when the relay falls into it: those of this
-// package, or of the packages in the folders before them. P41 and P43 are about engines.
+// pitfalls names, for each pitfall of the protocol, the transcripts and tests that fail when the relay falls into it: those of
+// forwarder/pop3, or of the packages in the folders before them. P41 and P43 are about engines.
 const pitfalls = `
 P01  multi-line by command and arguments         p01-multiline p01-unknown p12-auth-list FuzzClientCommands
 P02  the end, wherever it is cut                 p02-terminator p07-end-cut FuzzFramer FuzzServerReplyDelivered
@@ -58,70 +55,17 @@ P42  the mail alone is judged                    p42-prefix p02-terminator
 
 // A pitfall without a test, or with one that is not there, is one that the relay may fall into.
 func TestEveryPitfallHasItsTest(t *testing.T) {
-	seen := make(map[string]bool)
-	for line := range strings.Lines(strings.TrimSpace(pitfalls)) {
-		fields := strings.Fields(line)
-		tests := 0
-		there := testsIn(t, ".")
-		for _, word := range fields[1:] {
-			switch {
-			case word == "stack" || strings.HasPrefix(word, "scanner"):
-				there = testsIn(t, filepath.Join("../..", word))
-			case named.MatchString(word):
-				tests++
-				if !there[word] {
-					t.Errorf("row %s: there is no %s", fields[0], word)
-				}
-			}
-		}
-		if tests == 0 {
-			t.Errorf("row names no test: %s", line)
-		}
-		seen[fields[0]] = true
-	}
+	const relay = "forwarder/pop3"
+	seen := checkRows(t, pitfalls, relay)
 	for i := 1; i <= 42; i++ {
 		if row := fmt.Sprintf("P%02d", i); !seen[row] && i != 41 {
 			t.Errorf("row %s is missing", row)
 		}
 	}
-	var all []string
-	for line := range strings.Lines(pitfalls) {
-		all = append(all, strings.Fields(line)...)
-	}
-	for name := range testsIn(t, ".") {
+	all := strings.Fields(pitfalls)
+	for name := range testsIn(t, relay) {
 		if strings.HasPrefix(name, "p") && !slices.Contains(all, name) {
 			t.Errorf("no row names %s", name)
 		}
 	}
-}
-
-// named matches the name of a test, a fuzz target or a transcript.
-var named = regexp.MustCompile(`^(Test|Fuzz)\w+$|^(p\d\d|session)-[a-z0-9-]+$`)
-
-// testsIn returns the names of the tests, fuzz targets and transcripts in a folder.
-func testsIn(t *testing.T, dir string) map[string]bool {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no tests in %s: %v", dir, err)
-	}
-	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(\w+ \*testing\.[TF]\) \{$`)
-	names := make(map[string]bool)
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, match := range function.FindAllSubmatch(content, -1) {
-			names[string(match[1])] = true
-		}
-	}
-	transcripts, err := filepath.Glob(filepath.Join(dir, "testdata", "*.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range transcripts {
-		names[strings.TrimSuffix(filepath.Base(path), ".txt")] = true
-	}
-	return names
 }
