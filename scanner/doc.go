@@ -12,6 +12,7 @@
 //   - Explanation, Matcher: what a scan came across, for whoever writes rules. Without a trace of it a scan costs what it did.
 //   - Judge: scan, policy, quarantine, notice and log line for one retrieved message, in that order.
 //   - Marker, Mark: what else is put into a mail that is delivered; scanner/spam is one.
+//   - Rewriter, Edit: what is changed in a mail that is delivered; scanner/neutral is one. Bodies: where its parts stand.
 //   - Summary: what a mail's header says, made fit to be shown, stored and written into a notice.
 //
 // It knows no mail access protocol: a relay strips its transport's framing (POP3 dot-stuffing, IMAP literals) before it

@@ -41,6 +41,7 @@ type Ruling struct {
 	Action  Action
 	Tag     []byte // Action Tag: one header line, CRLF included, to send before the mail
 	Mark    Mark   // Action Deliver or Tag: what else to put into the mail
+	Edits   []Edit // the same: what to change in it
 	Notice  []byte // Action Replace: the whole mail to send instead, CRLF line ends, not dot-stuffed
 	ID      string // Action Replace: the original's quarantine id
 
@@ -49,8 +50,11 @@ type Ruling struct {
 	free func() // gives back the memory of Notice; nil: it is nobody's
 }
 
-// Close gives back what memory of the spool the ruling holds: whoever asked for it calls Close once, when Notice has been sent.
+// Close gives back what of the spool the ruling holds: whoever asked for it calls Close once, when Notice or the mail has been sent.
 func (r *Ruling) Close() {
+	for _, e := range r.Edits {
+		e.Text.Close()
+	}
 	if r.free != nil {
 		r.free()
 	}
@@ -105,6 +109,7 @@ type JudgeConfig struct {
 
 	Allowances Allowances // contents to deliver whatever is found in them; nil: none
 	Marker     Marker     // asked about mails that are delivered; nil: none
+	Rewriter   Rewriter   // changes mails that are delivered; nil: none
 	Ledger     Ledger     // takes note of what is delivered; nil: nobody does
 }
 
@@ -118,6 +123,7 @@ type Counters struct {
 	Tagged        uint64 // mails passed on with a verdict line
 	Replaced      uint64 // mails kept in quarantine and replaced by a notice
 	Retried       uint64 // mails refused for now
+	Rewritten     uint64 // of those delivered or tagged, mails in which parts were changed
 	KeptRest      uint64 // of those replaced, mails of which only some parts were
 	NoRoomForRest uint64 // of those replaced, mails whose rest was not kept since limits.spool_memory was used up
 
@@ -149,6 +155,7 @@ type Judge struct {
 
 	allowances Allowances // may be nil
 	marker     Marker     // may be nil
+	rewriter   Rewriter   // may be nil
 	ledger     Ledger     // may be nil
 }
 
@@ -159,6 +166,7 @@ type judged struct {
 	shadowed           [Deliver + 1]atomic.Uint64 // by what would have been done
 	quarantineFailures atomic.Uint64
 	keptRest, noRoom   atomic.Uint64
+	rewritten          atomic.Uint64
 	hits, misses       atomic.Uint64
 	allowed            atomic.Uint64
 	rulings            rulings
@@ -183,7 +191,7 @@ func NewJudge(c JudgeConfig) (*Judge, error) {
 	}
 	return &Judge{
 		scanner: c.Scanner, policy: c.Policy, shadow: c.Shadow, keeper: c.Keeper, composer: c.Composer, parts: c.Parts, log: c.Log, now: c.Now,
-		retries: c.Retries, counted: &judged{}, allowances: c.Allowances, marker: c.Marker, ledger: c.Ledger,
+		retries: c.Retries, counted: &judged{}, allowances: c.Allowances, marker: c.Marker, rewriter: c.Rewriter, ledger: c.Ledger,
 	}, nil
 }
 
@@ -235,6 +243,7 @@ func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool
 		}
 	}
 	j.mark(ctx, &r, mail, complete)
+	j.rewrite(ctx, &r, mail, complete)
 	j.count(o, r)
 	j.record(o, r, cause)
 	return r
@@ -335,6 +344,9 @@ func (j *Judge) record(o Origin, r Ruling, cause Cause, more ...slog.Attr) {
 	if r.Mark.Field != "" {
 		attrs = append(attrs, slog.String("mark", r.Mark.Field))
 	}
+	if len(r.Edits) > 0 {
+		attrs = append(attrs, slog.Int("rewritten", len(r.Edits)))
+	}
 	if r.KeptRest {
 		attrs = append(attrs, slog.Bool("kept_rest", true))
 	}
@@ -358,6 +370,7 @@ func (j *Judge) Counters() Counters {
 		Tagged:             c.actions[Tag].Load(),
 		Replaced:           c.actions[Replace].Load(),
 		Retried:            c.actions[Retry].Load(),
+		Rewritten:          c.rewritten.Load(),
 		KeptRest:           c.keptRest.Load(),
 		NoRoomForRest:      c.noRoom.Load(),
 		QuarantineFailures: c.quarantineFailures.Load(),

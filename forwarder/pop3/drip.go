@@ -34,7 +34,8 @@ type drip struct {
 	own   bool  // what follows may not leave before the verdict: from here on it is lines of the gateway's own
 	waits int
 
-	subject insertion // what a mark puts into what is held
+	edits   []edit // what is changed in what is held, in the order in which it stands
+	padding int64  // octets of blank lines to add to it
 
 	octets int64 // of all this that has left behind the status line
 }
@@ -149,8 +150,8 @@ func traceName(name string) bool {
 
 // writeRest writes what is held of the message and has not left.
 func (d *drip) writeRest(w io.Writer) error {
-	if d.subject.text != "" {
-		return d.writeMarked(w)
+	if len(d.edits) > 0 {
+		return d.writeEdited(w)
 	}
 	if d.sent == 0 {
 		_, err := d.h.wire.WriteTo(w)

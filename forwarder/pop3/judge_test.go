@@ -3,6 +3,8 @@ package pop3
 import (
 	"context"
 	"io"
+	"os"
+	"strings"
 	"sync"
 
 	"mirrorgw/scanner"
@@ -29,6 +31,7 @@ type clerk struct {
 	mu      sync.Mutex
 	actions []scanner.Action
 	mark    scanner.Mark
+	edits   [][2]string               // octets of each mail delivered, and those to take their place
 	hook    func(ctx context.Context) // called during judgement when not nil
 	seen    []seen
 }
@@ -55,5 +58,18 @@ func (c *clerk) Judge(ctx context.Context, o scanner.Origin, mail *scanner.Buffe
 		}
 	}
 	c.seen = append(c.seen, seen{o, string(content), complete, action, said})
-	return scanner.Ruling{Action: action, Mark: c.mark, Tag: []byte(testTag), Notice: []byte(testNotice)}
+	var edits []scanner.Edit
+	at := 0
+	for _, e := range c.edits {
+		i := strings.Index(string(content[at:]), e[0])
+		if i < 0 {
+			continue
+		}
+		made := scanner.Edit{At: int64(at + i), End: int64(at + i + len(e[0])), Text: scanner.Spool{Memory: 16, Dir: os.TempDir()}.NewBuffer()}
+		if _, err := io.WriteString(made.Text, e[1]); err != nil {
+			return scanner.Ruling{}
+		}
+		edits, at = append(edits, made), int(made.End)
+	}
+	return scanner.Ruling{Action: action, Edits: edits, Mark: c.mark, Tag: []byte(testTag), Notice: []byte(testNotice)}
 }

@@ -1,15 +1,15 @@
 package pop3
 
-import (
-	"io"
+import "mirrorgw/scanner"
 
-	"mirrorgw/scanner"
-)
-
-// insertion is text put between two octets of a message in its wire form.
-type insertion struct {
-	at   int64
-	text string // without a line end, so that no line begins with it
+// alter prepares what a ruling changes in a message that is delivered, and returns the lines to send before it.
+func (d *drip) alter(r *scanner.Ruling) (fields []byte) {
+	fields = d.mark(r.Mark)
+	shorter := d.change(r.Edits)
+	if d.s.cfg.Pad {
+		d.padding = max(shorter-int64(len(fields)), 0)
+	}
+	return fields
 }
 
 // mark prepares what m puts into the message, and returns the lines to send before it.
@@ -23,19 +23,7 @@ func (d *drip) mark(m scanner.Mark) (fields []byte) {
 		return fields
 	}
 	if at, ok := scanner.SubjectAt(d.h.wire.Reader()); ok && at >= d.sent {
-		d.subject = insertion{at, m.Subject}
+		d.edits = append(d.edits, edit{at: at, end: at, word: m.Subject})
 	}
 	return fields
-}
-
-// writeMarked is writeRest with the text in its place.
-func (d *drip) writeMarked(w io.Writer) error {
-	if _, err := io.Copy(w, io.NewSectionReader(d.h.wire, d.sent, d.subject.at-d.sent)); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(w, d.subject.text); err != nil {
-		return err
-	}
-	_, err := io.Copy(w, io.NewSectionReader(d.h.wire, d.subject.at, d.h.wire.Size()-d.subject.at))
-	return err
 }

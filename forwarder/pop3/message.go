@@ -112,9 +112,9 @@ func (s *session) answerMessage(p *pending) error {
 	if err := s.flush(); err != nil { // the judge may take its time
 		return err
 	}
-	s.enter(Downloading, p.message, s.asked)
+	s.enter(Downloading, p.message)
 	defer s.leave()
-	asked := s.asked
+	asked := time.Now()
 	line, ok, err := s.status(s.cfg.Silence)
 	if err != nil {
 		return s.excuse(err)
@@ -199,12 +199,12 @@ func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, c
 	if complete {
 		d.h.mail().Arrived(d.h.early)
 	}
-	s.enter(Judging, p.message, time.Now())
+	s.enter(Judging, p.message)
 	r := s.cfg.Judge.Judge(ctx, o, d.h.mail(), complete)
 	defer r.Close()
 	d.stop()
 	s.live.ruled(r)
-	s.enter(Sending, p.message, time.Now())
+	s.enter(Sending, p.message)
 	if closed(s.done) {
 		return errOver
 	}
@@ -219,15 +219,15 @@ func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, c
 			status = statusTop
 		}
 		s.delivered(p)
-		fields := d.mark(r.Mark)
-		if len(fields) > 0 || d.subject.text != "" {
+		fields := d.alter(&r)
+		if len(fields) > 0 || len(d.edits) > 0 {
 			status = statusMessage // the octets in the server's are those of the mail as it was
 		}
 		return s.sendHeld(d, f, status, fields, complete)
 	case r.Action == scanner.Tag && oneLine(r.Tag):
 		c.tagged.Add(1)
 		s.delivered(p)
-		return s.sendHeld(d, f, statusMessage, append(slices.Clone(r.Tag), d.mark(r.Mark)...), complete)
+		return s.sendHeld(d, f, statusMessage, append(slices.Clone(r.Tag), d.alter(&r)...), complete)
 	case r.Action == scanner.Replace && complete && len(r.Notice) > 0:
 		c.replaced.Add(1)
 		s.delivered(p)
@@ -273,6 +273,9 @@ func (s *session) sendHeld(d *drip, f *framer, status string, tag []byte, comple
 		out = &cutter{w: s.out, lines: d.p.lines, lfOnly: f.lfOnly}
 	}
 	if err := d.writeRest(out); err != nil {
+		return clientError(err)
+	}
+	if err := writePadding(out, d.padding); err != nil {
 		return clientError(err)
 	}
 	if !complete {

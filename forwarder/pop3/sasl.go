@@ -154,12 +154,10 @@ func (s *session) readSASLLine() ([]byte, error) {
 // plus sign, and then a status line.
 func (s *session) answerSASL(p *pending) error {
 	wait := s.cfg.Reply
-	for round := range maxRounds {
-		if round > 0 {
-			s.asked = time.Now()
-		}
+	for range maxRounds {
+		asked := time.Now()
 		line, err := s.replyLine(wait, maxSASLLine)
-		s.serverTook(s.asked)
+		s.serverTook(asked)
 		if err != nil {
 			return err
 		}

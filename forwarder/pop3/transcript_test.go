@@ -26,6 +26,7 @@ import (
 //	# comment
 //	config: stls=pass not-pop3=pass spool.memory=N spool.max=N drip=DURATION budget=DURATION judge.takes=DURATION   before the session
 //	judge: ACTION…                                 one per message judged, the last one from then on; deliver when absent
+//	edit: "…" -> "…"   what the judge has changed in each mail delivered, in order
 //	C: TEXT            the client sends TEXT, and the server gets it
 //	C> TEXT            the client sends TEXT, and the server gets nothing of it
 //	S: TEXT            the server sends TEXT, and the client gets it
@@ -62,7 +63,7 @@ type step struct {
 var octetSteps = []string{"C:", "C>", "S:", "S>", "client gets:", "server gets:", "judged:", "judged head:"}
 
 var otherSteps = []string{
-	"config:", "judge:", "mark:", "client waits", "client has all", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
+	"config:", "judge:", "mark:", "edit:", "client waits", "client has all", "server waits", "C ends", "S ends", "C closes", "C resets", "S resets",
 	"released:", "consumed:", "sleep:", "client sees:", "server sees:", "said:", "user:", "login:", "error:", "counters:", "modes:",
 }
 
@@ -155,7 +156,7 @@ func TestTranscripts(t *testing.T) {
 // list of protocol pitfalls that apply to this package, and what else a session must do.
 func TestTranscriptsAreThere(t *testing.T) {
 	want := strings.Fields(`
-		p01-multiline p01-unknown p02-terminator p03-stuffing p04-lf-only p04-lf-body p04-lf-mixed p04-cr-dot p04-lf-commands p05-octets p05-commands p06-long-line p07-truncated p07-end-cut
+		p01-multiline p01-unknown p02-terminator p03-stuffing p04-lf-only p04-lf-body p04-lf-mixed p04-cr-dot p04-lf-commands p05-octets p05-commands p06-long-line p07-truncated p07-end-cut g6-edit g6-edit-pad
 		p08-capa p09-capa-pass p10-in-order p10-top i3-mark p11-apop p11-greeting-err p11-names-after-login p12-auth p12-auth-list p13-stls-hide p13-stls-pass
 		p13-stls-refused p13-stls-inject-client p13-stls-inject-server p14-unstuffed p15-utf8 p16-resp-codes p16-no-codes p16-forgotten
 		p17-order p18-pipeline p18-dele-quit p18-bad-behind-login p19-no-quit p19-quit p19-quit-half-close p20-rset p20-dele-refused p21-client-gone p22-keep-alive
@@ -296,6 +297,10 @@ func newStage(t *testing.T, tr transcript, mode string) *stage {
 	}
 	for _, text := range tr.all("mark:") {
 		judge.mark.Field, judge.mark.Subject, _ = strings.Cut(text, " | ")
+	}
+	for _, text := range tr.all("edit:") {
+		old, instead, _ := strings.Cut(text, " -> ")
+		judge.edits = append(judge.edits, [2]string{octets(t, old), octets(t, instead)})
 	}
 	if texts := tr.all("released:"); len(texts) > 0 {
 		cfg.Releases = newOutbox(t, texts)

@@ -45,12 +45,12 @@ func (f *lineFilter) Write(p []byte) (int, error) {
 }
 
 func (f *lineFilter) flush() error {
-	text := f.text
+	l := line{text: f.text, length: len(f.text)}
 	f.text = f.text[:0]
-	if ok, _ := base64Line(text); !ok {
+	if ok, _ := base64Line(&l); !ok {
 		return nil
 	}
-	_, err := f.w.Write(text)
+	_, err := f.w.Write(l.text)
 	return err
 }
 

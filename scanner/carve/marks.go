@@ -72,7 +72,8 @@ func encodings(l *line) (s says) {
 
 // base64Line says whether a line holds digits of base64, in either alphabet, and nothing else but padding and blanks at its ends. url:
 // some are of the other alphabet.
-func base64Line(text []byte) (ok, url bool) {
+func base64Line(l *line) (ok, url bool) {
+	text := l.text
 	for len(text) > 0 && isFiller(text[0]) {
 		text = text[1:]
 	}
@@ -128,7 +129,9 @@ const alphabet = "" +
 
 // mark notes the start behind a line that announces an encoded file in the midst of text.
 func (s *search) mark(l *line) {
-	if !isMark(l.text[0]) && !isSpace(l.text[0]) {
+	switch l.text[0] {
+	case 'b', 'B', '=', '(', ' ', '\t':
+	default:
 		return
 	}
 	text := bytes.TrimLeft(l.text, " \t")
@@ -148,9 +151,6 @@ func (s *search) mark(l *line) {
 		s.add(start{kind: binHex, at: l.next})
 	}
 }
-
-// isMark says whether a line that announces an encoded file may begin with c.
-func isMark(c byte) bool { return c == 'b' || c == 'B' || c == '=' || c == '(' }
 
 // beginsFold says whether a line begins with a word, in whatever case.
 func beginsFold(text []byte, word string) bool {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,28 +23,9 @@ func eicar() []byte {
 	return []byte(strings.ReplaceAll(`X5O!P~%@AP[4\PZX54(P^)~7CC)7}$EICAR~-STANDARD-ANTI~VIRUS-TEST-FILE!~$H+H*`, "~", ""))
 }
 
-// TestMain makes the test binary a worker when an engine starts it as one.
-func TestMain(m *testing.M) {
-	if slices.Equal(os.Args[1:], WorkerArgs()) {
-		if err := Serve(os.Stdin, "not confined"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// each runs a test with the rules in this process, and in two workers.
-func each(t *testing.T, test func(t *testing.T, workers int)) {
-	for _, workers := range []int{0, 2} {
-		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) { test(t, workers) })
-	}
-}
-
-func newEngine(t testing.TB, workers int, rules ...string) *Engine {
+func newEngine(t testing.TB, rules ...string) *Engine {
 	t.Helper()
-	e, err := New(Config{Rules: rules, Workers: workers})
+	e, err := New(Config{Rules: rules})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,10 +86,8 @@ func clamProgram(t testing.TB) []byte {
 	return program
 }
 
-func TestBuiltinRules(t *testing.T) { each(t, testBuiltinRules) }
-
-func testBuiltinRules(t *testing.T, workers int) {
-	e := newEngine(t, workers)
+func TestBuiltinRules(t *testing.T) {
+	e := newEngine(t)
 	if e.Rules() != 2 {
 		t.Errorf("%d rules", e.Rules())
 	}
@@ -137,12 +115,8 @@ func testBuiltinRules(t *testing.T, workers int) {
 }
 
 func TestBuiltinRulesKnowTheClamAVProgram(t *testing.T) {
-	each(t, testBuiltinRulesKnowTheClamAVProgram)
-}
-
-func testBuiltinRulesKnowTheClamAVProgram(t *testing.T, workers int) {
 	program := clamProgram(t)
-	e := newEngine(t, workers)
+	e := newEngine(t)
 	for _, inFile := range []bool{false, true} {
 		if got := scanContent(t, e, program, inFile); got != "ClamAV_Test_File" {
 			t.Errorf("clam.exe (file %v): %q", inFile, got)
@@ -154,13 +128,11 @@ func testBuiltinRulesKnowTheClamAVProgram(t *testing.T, workers int) {
 	}
 }
 
-func TestSelfTest(t *testing.T) { each(t, testSelfTest) }
-
-func testSelfTest(t *testing.T, workers int) {
-	if err := scanner.SelfTest(t.Context(), newEngine(t, workers)); err != nil {
+func TestSelfTest(t *testing.T) {
+	if err := scanner.SelfTest(t.Context(), newEngine(t)); err != nil {
 		t.Error(err)
 	}
-	greedy := newEngine(t, workers, writeRules(t, "greedy.yar", `rule Everything { condition: true }`))
+	greedy := newEngine(t, writeRules(t, "greedy.yar", `rule Everything { condition: true }`))
 	if err := scanner.SelfTest(t.Context(), greedy); err == nil || !strings.Contains(err.Error(), "rule Everything") {
 		t.Errorf("a rule that matches everything passed: %v", err)
 	}
@@ -181,11 +153,9 @@ func TestProgramHoldsNoTestFile(t *testing.T) {
 }
 
 // A file is scanned as a file: its size and its headers mean what rules expect.
-func TestRulesSeeAFile(t *testing.T) { each(t, testRulesSeeAFile) }
-
-func testRulesSeeAFile(t *testing.T, workers int) {
+func TestRulesSeeAFile(t *testing.T) {
 	program := clamProgram(t)
-	e := newEngine(t, workers, writeRules(t, "pe.yar", `import "pe"
+	e := newEngine(t, writeRules(t, "pe.yar", `import "pe"
 rule Size { condition: filesize == 544 }
 rule Entry { condition: pe.is_pe and pe.entry_point == 64 }`))
 	for _, inFile := range []bool{false, true} {
@@ -195,9 +165,7 @@ rule Entry { condition: pe.is_pe and pe.entry_point == 64 }`))
 	}
 }
 
-func TestRuleFiles(t *testing.T) { each(t, testRuleFiles) }
-
-func testRuleFiles(t *testing.T, workers int) {
+func TestRuleFiles(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
 		t.Helper()
@@ -218,7 +186,7 @@ func testRuleFiles(t *testing.T, workers int) {
 		t.Fatal(err)
 	}
 	for _, paths := range [][]string{{dir}, {link}, {dir, dir}, {filepath.Join(dir, "a.yar"), filepath.Join(dir, "sub")}} {
-		e := newEngine(t, workers, paths...)
+		e := newEngine(t, paths...)
 		if e.Rules() != 5 {
 			t.Errorf("%s: %d rules", paths, e.Rules())
 		}
@@ -229,9 +197,7 @@ func testRuleFiles(t *testing.T, workers int) {
 	}
 }
 
-func TestBadRules(t *testing.T) { each(t, testBadRules) }
-
-func testBadRules(t *testing.T, workers int) {
+func TestBadRules(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe.yar")
 	mkfifo(t, pipe)
 	bad := writeRules(t, "bad.yar", "rule Good { condition: true }\n\nrule Bad { condition: $nothing }\n")
@@ -247,7 +213,7 @@ func testBadRules(t *testing.T, workers int) {
 		{clash, clash + ":2: duplicated identifier"},
 		{empty, "no rule in any"},
 	} {
-		e, err := New(Config{Rules: []string{tt.path}, Workers: workers})
+		e, err := New(Config{Rules: []string{tt.path}})
 		if err == nil {
 			e.Close()
 			t.Errorf("%s: no error", tt.path)
@@ -262,10 +228,8 @@ func testBadRules(t *testing.T, workers int) {
 	}
 }
 
-func TestScanInParallel(t *testing.T) { each(t, testScanInParallel) }
-
-func testScanInParallel(t *testing.T, workers int) {
-	e := newEngine(t, workers)
+func TestScanInParallel(t *testing.T) {
+	e := newEngine(t)
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
@@ -287,12 +251,10 @@ func testScanInParallel(t *testing.T, workers int) {
 }
 
 // slowRules take libyara for ever on a long run of one octet.
-const slowRules = `rule Slow { condition: filesize > 100KB and for all i in (0..filesize) : (for all j in (0..filesize) : (uint8(i) == uint8(j))) }`
+const slowRules = `rule Slow { condition: for all i in (0..filesize) : (for all j in (0..filesize) : (uint8(i) == uint8(j))) }`
 
-func TestOutOfTimeIsAnError(t *testing.T) { each(t, testOutOfTimeIsAnError) }
-
-func testOutOfTimeIsAnError(t *testing.T, workers int) {
-	e := newEngine(t, workers, writeRules(t, "slow.yar", slowRules))
+func TestOutOfTimeIsAnError(t *testing.T) {
+	e := newEngine(t, writeRules(t, "slow.yar", slowRules))
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	started := time.Now()
@@ -313,10 +275,8 @@ func testOutOfTimeIsAnError(t *testing.T, workers int) {
 	}
 }
 
-func TestClose(t *testing.T) { each(t, testClose) }
-
-func testClose(t *testing.T, workers int) {
-	e := newEngine(t, workers)
+func TestClose(t *testing.T) {
+	e := newEngine(t)
 	part := newPart(t, eicar(), false)
 	var wg sync.WaitGroup
 	begun := make(chan struct{}, 4)
@@ -349,22 +309,19 @@ func testClose(t *testing.T, workers int) {
 }
 
 func BenchmarkScan(b *testing.B) {
-	for _, workers := range []int{0, 1, 2} {
-		e := newEngine(b, workers)
-		for _, size := range []int{4 << 10, 1 << 20} {
-			content := bytes.Repeat([]byte("The quick brown fox jumps over the lazy dog.\r\n"), size/46+1)[:size]
-			for _, inFile := range []bool{false, true} {
-				b.Run(fmt.Sprintf("workers=%d/size=%d/file=%v", workers, size, inFile), func(b *testing.B) {
-					part := newPart(b, content, inFile)
-					b.SetBytes(int64(size))
-					b.ReportAllocs()
-					for b.Loop() {
-						if _, err := e.Scan(b.Context(), part); err != nil {
-							b.Fatal(err)
-						}
+	e := newEngine(b)
+	for _, size := range []int{4 << 10, 1 << 20} {
+		content := bytes.Repeat([]byte("The quick brown fox jumps over the lazy dog.\r\n"), size/46+1)[:size]
+		for _, inFile := range []bool{false, true} {
+			b.Run(fmt.Sprintf("size=%d/file=%v", size, inFile), func(b *testing.B) {
+				part := newPart(b, content, inFile)
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					if _, err := e.Scan(b.Context(), part); err != nil {
+						b.Fatal(err)
 					}
-				})
-			}
+				}
+			})
 		}
 	}
 }

@@ -4,9 +4,8 @@ package yara
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
 	"strconv"
-	"time"
 
 	libyara "github.com/hillu/go-yara/v4"
 
@@ -23,16 +22,19 @@ const (
 // Matcher says where the strings of rules match. It is for whoever writes rules, and runs in this process; a gateway asks an Engine.
 // It is a scanner.Matcher.
 type Matcher struct {
-	set *ruleSet
+	rules *libyara.Rules
 }
 
 // NewMatcher compiles rules as New does. Errors: those of New.
 func NewMatcher(c Config) (*Matcher, error) {
-	set, err := compileHere(c.Rules)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	rules, _, err := load(c.Rules, c.Log)
 	if err != nil {
 		return nil, err
 	}
-	return &Matcher{set}, nil
+	return &Matcher{rules: rules}, nil
 }
 
 // Name implements scanner.Matcher.
@@ -43,25 +45,19 @@ func (m *Matcher) Name() string { return Name }
 //
 // Errors: those of Engine.Scan.
 func (m *Matcher) Matches(ctx context.Context, part *scanner.Part) ([]scanner.Match, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("yara: %w", err)
-	}
-	j, err := newJudge(m.set)
+	s, err := libyara.NewScanner(m.rules)
 	if err != nil {
-		return nil, fmt.Errorf("yara: %w", err)
+		return nil, err
 	}
-	defer j.close()
+	defer s.Destroy()
 	var p places
-	j.s.SetCallback(&p)
-	started := time.Now()
-	mem, file := part.Region()
-	err = j.scan(mem, file, part.Name, timeOf(ctx))
-	return p.found, scanError(err, started)
+	err = run(ctx, s, part, &p)
+	return p.found, err
 }
 
 // Close gives the rules back.
 func (m *Matcher) Close() error {
-	m.set.rules.Destroy()
+	m.rules.Destroy()
 	return nil
 }
 
