@@ -26,7 +26,7 @@ func (d *conversation) compare(ctx context.Context, lab *testnet.Lab, pair int) 
 		return 0, fmt.Errorf("through the mirror: %w", throughErr)
 	}
 	for i, e := range d.exchanges {
-		got, want := neutral(through[i]), neutral(e.through(past[i], d.server))
+		got, want := disowned(through[i]), disowned(e.through(past[i], d.server))
 		if !bytes.Equal(got, want) {
 			return 0, fmt.Errorf("answer %d, to %q: %s", i, e.line, firstDifference(got, [][]byte{want}))
 		}
@@ -74,5 +74,5 @@ func honoured(answer []byte) []byte {
 // own matches what is a session's or a mailbox's own: the greeting's time stamp, the names of mails and users.
 var own = regexp.MustCompile(`<[0-9.]+@[^>]*>|[0-9a-f]{32}\.[0-9]+\.|[0-9a-f]{16}\b|(past|through)[0-9]+`)
 
-// neutral returns an answer without what is its session's or its mailbox's own.
-func neutral(answer []byte) []byte { return own.ReplaceAll(answer, []byte("*")) }
+// disowned returns an answer without what is its session's or its mailbox's own.
+func disowned(answer []byte) []byte { return own.ReplaceAll(answer, []byte("*")) }

@@ -15,6 +15,7 @@ import (
 	"mirrorgw/scanner/archive"
 	"mirrorgw/scanner/carve"
 	"mirrorgw/scanner/envelope"
+	"mirrorgw/scanner/neutral"
 	"mirrorgw/scanner/notice"
 	"mirrorgw/scanner/recode"
 	"mirrorgw/scanner/spam"
@@ -27,7 +28,8 @@ type mailRooms struct {
 	cfg     *config.Config
 	engine  *yara.Engine
 	others  others
-	spam    *spam.Marker // nil: nothing is marked
+	spam    *spam.Marker      // nil: nothing is marked
+	neutral *neutral.Rewriter // nil: HTML is delivered as it came
 	notice  *notice.Composer
 	judge   *scanner.Judge
 	scanner *scanner.Scanner
@@ -52,7 +54,7 @@ func (m *mirror) openMail(ctx context.Context) error {
 // newMailRooms compiles the rules of cfg, tests the engine and builds the rooms behind it. They count on where those of before,
 // which may be nil, have come to.
 func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *mailRooms) (_ *mailRooms, err error) {
-	engine, err := yara.New(yaraConfig(cfg.Scan.YARA, m.confineWorkers, &m.workers, m.log))
+	engine, err := yara.New(yara.Config{Rules: cfg.Scan.YARA.Rules, Log: m.log})
 	if err != nil {
 		return nil, rulesError(err)
 	}
@@ -88,6 +90,9 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 	}
 	if rooms.spam != nil {
 		judging.Marker = timedMarker{rooms.spam, &m.scanTimes}
+	}
+	if rooms.neutral = newRewriter(cfg, m.spoolOf(cfg), before, m.log); rooms.neutral != nil {
+		judging.Rewriter = rooms.neutral
 	}
 	if cfg.Notice.KeepRest {
 		judging.Parts = rooms.notice

@@ -14,7 +14,6 @@ import (
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/control"
 	"mirrorgw/cmd/mirrorgw/metrics"
-	"mirrorgw/scanner/yara"
 )
 
 // asMain makes the test binary be the program, for what needs a process. With the value wholeGateway it is the product; with
@@ -25,8 +24,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	mode := os.Getenv(asMain)
-	if mode != "" && !slices.Contains(os.Args, "-test.fuzzworker") || slices.Equal(os.Args[1:], yara.WorkerArgs()) { // a worker of a test's own engine
+	if mode := os.Getenv(asMain); mode != "" && !slices.Contains(os.Args, "-test.fuzzworker") {
 		p := &program{args: os.Args, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, rooms: rooms{newGateway: newIdle}}
 		if mode == wholeGateway {
 			p.rooms = builtIn()
@@ -180,7 +178,7 @@ func TestCheck(t *testing.T) {
 	template := write(t, "own.tmpl", "hello\n{{.Subject}\n")
 	for _, c := range []struct{ name, file, want string }{
 		{"valid", valid(dir), ""},
-		{"two errors", valid(dir) + "log: {level: loud}\nnope: 1\n", "FILE:5:14: log.level: loud is not one of debug, info, warn, error\nFILE:6:1: unknown key nope; known here: addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog\n"},
+		{"two errors", valid(dir) + "log: {level: loud}\nnope: 1\n", "FILE:5:14: log.level: loud is not one of debug, info, warn, error\nFILE:6:1: unknown key nope; known here: addresses, control, device, intercept, limits, log, metrics, neutralise, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog\n"},
 		{"not landed", valid(dir) + "intercept: [{protocol: imap}]\n", "FILE:5:24: imap is not in this version\n"},
 		{"rule file there", valid(dir) + "scan: {yara: {rules: [" + rule + "]}}\n", ""},
 		{"rule file not there", valid(dir) + "scan: {yara: {rules: [" + rule + ", /nope.yar]}}\n", "FILE:5:" + itoa(len("scan: {yara: {rules: [")+len(rule)+3) + ": scan.yara.rules[1]: /nope.yar: no such file or directory\n"},
@@ -219,9 +217,9 @@ func TestCheckCompilesRules(t *testing.T) {
 	rule := write(t, "rule.yar", "rule a {")
 	file := write(t, "m.yaml", valid(t.TempDir())+"scan: {yara: {rules: ["+rule+"]}}\n")
 	var asked []string
-	r := rooms{compileRules: func(cfg config.YARA) ([]string, error) {
-		asked = cfg.Rules
-		return nil, errors.New(rule + ":1: syntax error")
+	r := rooms{compileRules: func(paths []string) error {
+		asked = paths
+		return errors.New(rule + ":1: syntax error")
 	}}
 	code, _, stderr := call(t, r, "check", "-c", file)
 	if code != exitUsage || stderr != "mirrorgw: "+rule+":1: syntax error\n" || len(asked) != 1 || asked[0] != rule {

@@ -22,7 +22,7 @@ func (p *program) reloadCommand() *cli.Command {
 		Usage: "have the running gateway read its configuration and rules again",
 		Description: "All or nothing: the new configuration and rules are compiled and tested beside the old ones, and take their place\n" +
 			"at once or not at all. Running sessions end with what they began with. SIGHUP does the same, and the log says\n" +
-			"what came of it. Live are scan, spam, shadow, notice, watchdog, log.level, spool.memory, spool.max, quarantine.keep, quarantine.max,\n" +
+			"what came of it. Live are scan, spam, neutralise, shadow, notice, watchdog, log.level, spool.memory, spool.max, quarantine.keep, quarantine.max,\n" +
 			"stls, not_pop3, drip, budget and pad of intercept[], and of limits sessions, per_client, per_client_rate, spool_memory,\n" +
 			"spool_disk and memory_action; other changes are refused and need a restart.",
 		Action: p.reload,
@@ -59,7 +59,7 @@ func (p *program) reload(c *cli.Context) error {
 // the gateway, the rules that say which flows are intercepted (the forwarder decides by rule and not by flow, so that the
 // sessions of a rule that goes would be forwarded in their middle), files and sockets that stay open, and
 // the folder of the spool, which a confined process cannot choose anew.
-var live = regexp.MustCompile(`^(scan\..*|spam\..*|shadow|notice\..*|spool\.(memory|max)|limits\.(sessions|per_client|per_client_rate|spool_memory|spool_disk|memory_action)|watchdog\..*|quarantine\.(keep|max)|intercept\[[0-9]+\]\.(stls|not_pop3|drip|budget|pad)|log\.level)$`)
+var live = regexp.MustCompile(`^(scan\..*|spam\..*|neutralise\..*|shadow|notice\..*|spool\.(memory|max)|limits\.(sessions|per_client|per_client_rate|spool_memory|spool_disk|memory_action)|watchdog\..*|quarantine\.(keep|max)|intercept\[[0-9]+\]\.(stls|not_pop3|drip|budget|pad)|log\.level)$`)
 
 // reloader reads a gateway's configuration again and has the gateway take it on.
 type reloader struct {

@@ -64,13 +64,14 @@ watchdog: {action: forward, after: 5m}
 spool: {dir: /var/spool/mirrorgw, memory: 64KiB, max: 1GiB}
 shadow: true
 scan:
-  yara: {rules: [/etc/mirrorgw/rules, /opt/more.yar], workers: 4}
+  yara: {rules: [/etc/mirrorgw/rules, /opt/more.yar]}
   clamd: {address: ["unix:/run/c", "tcp:192.0.2.1:3310"], parallel: 3}
   names: {block: ["*.exe"], double_extensions: true, types: [application/x-dosexec]}
   limits: {message: 1MiB, expanded: 2MiB, depth: 3, parts: 4, time: 1d}
   policy: {infected: tag, encrypted: replace, oversize: retry, partial: deliver, malformed: replace, budget: retry, error: tag}
   cache: 17
 spam: {rspamd: "http://127.0.0.1:11333", tag: -1.5, subject: "[SPAM] ", isp_header: "X-Spam-Flag: YES"}
+neutralise: {html: true}
 notice: {language: de, languages: [{clients: [192.168.1.0/25, "fd00:1::/64"], language: pl}, {clients: [192.168.1.200], language: fr}], template: /etc/mirrorgw/notice.tmpl, keep_rest: true}
 quarantine: {dir: /srv/quarantine, keep: 400d, max: 10GiB, history: 7d}
 control: {socket: /tmp/ctl}
@@ -112,7 +113,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Spool:    scanner.Spool{Dir: "/var/spool/mirrorgw", Memory: 64 << 10, Max: 1 << 30},
 		Shadow:   true,
 		Scan: Scan{
-			YARA:   YARA{Rules: []string{"/etc/mirrorgw/rules", "/opt/more.yar"}, Workers: 4},
+			YARA:   YARA{Rules: []string{"/etc/mirrorgw/rules", "/opt/more.yar"}},
 			Clamd:  Clamd{Address: []string{"unix:/run/c", "tcp:192.0.2.1:3310"}, Parallel: 3},
 			Names:  Names{Block: []string{"*.exe"}, DoubleExtensions: true, Types: []string{"application/x-dosexec"}},
 			Limits: Limits{Message: 1 << 20, Expanded: 2 << 20, Depth: 3, Parts: 4, Time: 24 * time.Hour},
@@ -122,7 +123,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 			},
 			Cache: 17,
 		},
-		Spam: Spam{Rspamd: "http://127.0.0.1:11333", Tag: -1.5, Subject: "[SPAM] ", IspHeader: "X-Spam-Flag: YES"},
+		Spam:       Spam{Rspamd: "http://127.0.0.1:11333", Tag: -1.5, Subject: "[SPAM] ", IspHeader: "X-Spam-Flag: YES"},
+		Neutralise: Neutralise{HTML: true},
 		Notice: Notice{
 			Language:  "de",
 			Languages: []NoticeLanguage{{prefixes("192.168.1.0/25", "fd00:1::/64"), "pl"}, {prefixes("192.168.1.200/32"), "fr"}},
@@ -147,14 +149,14 @@ func TestErrors(t *testing.T) {
 		{"syntax", "log: {level: info", "f:3:1: not valid YAML: did not find expected ',' or '}'"},
 		{"tab", "log:\n\tlevel: info", "f:4:1: not valid YAML: found character that cannot start any token (YAML indents with spaces, and here is a tab)"},
 		{"second document", "---\nlog: {}", "f:3:1: a second document begins here: one file holds one configuration, so leave the --- out"},
-		{"a list at the top", "\n- a", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog), not a list"},
-		{"text at the top", "\nhello", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog), not hello"},
+		{"a list at the top", "\n- a", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, neutralise, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog), not a list"},
+		{"text at the top", "\nhello", "f:2:1: the file wants keys of its own (addresses, control, device, intercept, limits, log, metrics, neutralise, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog), not hello"},
 		{"list key", "? [a]\n: b", "f:3:3: a key must be a word, not a list"},
 		{"alias", "log: &l {}\ncontrol: *l", "f:4:10: control wants keys of its own (socket), not an alias (write the value itself)"},
 		{"unknown key", "loog: {}", "f:3:1: unknown key loog; did you mean log?"},
 		{"unknown inner key", "device:\n  namee: x", "f:4:3: unknown key device.namee; did you mean name?"},
 		{"unlike any key", "log: {colour: blue}", "f:3:7: unknown key log.colour; known here: format, level"},
-		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog`},
+		{"hostile key", `"a\e[1mb": 1`, `f:3:1: unknown key "a\x1b[1mb"; known here: addresses, control, device, intercept, limits, log, metrics, neutralise, notice, quarantine, ra, routers, routes, scan, shadow, spam, spool, watchdog`},
 		{"duplicate key", "log: {level: info}\nlog: {}", "f:4:1: log is written twice, first in line 3"},
 		{"duplicate inner key", "log: {level: info, level: warn}", "f:3:20: log.level is written twice, first in line 3"},
 		{"no value", "device: {name: }", "f:3:16: device.name has no value"},
@@ -259,7 +261,6 @@ func TestErrors(t *testing.T) {
 		{"depth", "scan: {limits: {depth: 0}}", "f:3:24: scan.limits.depth: 0 is not a whole number from 1 to 100"},
 		{"relative path", "quarantine: {dir: q}", "f:3:19: quarantine.dir: q is not an absolute path: it must begin with /"},
 		{"no rules", "scan: {yara: {rules: []}}", "f:3:22: scan.yara.rules is empty: name files or folders, or leave the key out for the built-in rules"},
-		{"too many workers", "scan: {yara: {workers: 65}}", "f:3:24: scan.yara.workers: 65 is not a whole number from 0 to 64"},
 		{"relative rules", "scan: {yara: {rules: [/a, b]}}", "f:3:27: scan.yara.rules[1]: b is not an absolute path: it must begin with /"},
 		{"socket length", "control: {socket: /" + strings.Repeat("s", 107) + "}", "f:3:19: control.socket: the path has 108 octets, and a unix socket's may have 107"},
 		{"socket folder", "control: {socket: /run/}", "f:3:19: control.socket: /run/ is a folder: write the socket's name too"},

@@ -61,7 +61,12 @@ func Write(w io.Writer, c *Config) error {
 		line("shadow: false")
 	}
 	line("scan:")
-	c.Scan.YARA.write(line)
+	if len(c.Scan.YARA.Rules) == 0 {
+		line("  yara: {}  # the built-in rules")
+	} else {
+		line("  yara:")
+		line("    rules: %s", flow(c.Scan.YARA.Rules, quote))
+	}
 	line("  clamd:")
 	line("    address: %s%s", flow(c.Scan.Clamd.Address, quote), ifEmpty(c.Scan.Clamd.Address, "  # not used"))
 	line("    parallel: %d  # parts it is asked about at once; fewer than its MaxThreads", c.Scan.Clamd.Parallel)
@@ -91,6 +96,8 @@ func Write(w io.Writer, c *Config) error {
 	line("  tag: %s  # score from which a mail is spam", strconv.FormatFloat(c.Spam.Tag, 'f', -1, 64))
 	line("  subject: %s%s", quote(c.Spam.Subject), ifEmpty([]byte(c.Spam.Subject), "  # the subject of spam stays as it is"))
 	line("  isp_header: %s%s", quote(c.Spam.IspHeader), ifEmpty([]byte(c.Spam.IspHeader), "  # no field of the mail's own counts"))
+	line("neutralise:")
+	line("  html: %t  # nothing in the HTML of a mail is fetched or run", c.Neutralise.HTML)
 	line("notice:")
 	line("  language: %s  # of what clients get in place of a mail", quote(c.Notice.Language))
 	line("  languages: %s", flow(c.Notice.Languages, func(l NoticeLanguage) string {

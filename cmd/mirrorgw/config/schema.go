@@ -23,6 +23,7 @@ func (r *reader) config(top value, c *Config) {
 		"shadow":     func(v value) { v.boolean(&c.Shadow) },
 		"scan":       func(v value) { v.scan(&c.Scan) },
 		"spam":       func(v value) { v.spam(&c.Spam) },
+		"neutralise": func(v value) { v.neutralise(&c.Neutralise) },
 		"notice":     func(v value) { v.notice(&c.Notice) },
 		"quarantine": func(v value) { v.quarantine(&c.Quarantine) },
 		"control":    func(v value) { v.control(&c.Control) },
@@ -196,7 +197,9 @@ func (r *reader) checkSpool(c *Config) {
 
 func (v value) scan(s *Scan) {
 	v.fields(map[string]func(value){
-		"yara":  func(v value) { v.yara(&s.YARA) },
+		"yara": func(v value) {
+			v.fields(map[string]func(value){"rules": func(v value) { v.rules(&s.YARA.Rules) }})
+		},
 		"clamd": func(v value) { v.clamd(&s.Clamd) },
 		"names": func(v value) { v.namesRules(&s.Names) },
 		"limits": func(v value) {
