@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -156,23 +152,7 @@ func TestReloadTellsTheServiceManager(t *testing.T) {
 func TestHangUpReloads(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, "m.yaml", quiet(dir))
-	ctx, cancel := context.WithTimeout(t.Context(), patience) // kills it at the latest
-	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "run", "-c", file)
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "NOTIFY_SOCKET=") }), asMain+"=1")
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	}()
-	lines := bufio.NewScanner(stderr)
-	await(t, lines, "msg=ready ")
+	cmd, lines := startIdle(t, file)
 	hangUp := func(more, want string) {
 		t.Helper()
 		if err := os.WriteFile(file, []byte(quiet(dir)+more), 0o600); err != nil {

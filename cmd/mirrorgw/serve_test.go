@@ -283,12 +283,11 @@ func TestStatusOfAnUnhealthyGateway(t *testing.T) {
 	}
 }
 
-// TestSignals starts the program as a process: its gateway never drains by itself.
-func TestSignals(t *testing.T) {
-	dir := t.TempDir()
-	file := write(t, "m.yaml", quiet(dir))
-	ctx, cancel := context.WithTimeout(t.Context(), patience) // kills it at the latest
-	defer cancel()
+// startIdle runs the program as a process whose gateway only waits, and returns the lines of its log once it is ready. It is killed when the
+// test ends, or after patience.
+func startIdle(t *testing.T, file string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	cmd := exec.CommandContext(ctx, os.Args[0], "run", "-c", file)
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "NOTIFY_SOCKET=") }), asMain+"=1")
 	stderr, err := cmd.StderrPipe()
@@ -298,8 +297,20 @@ func TestSignals(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait() // killed, or waited for
+	})
 	lines := bufio.NewScanner(stderr)
 	await(t, lines, "msg=ready ")
+	return cmd, lines
+}
+
+// TestSignals starts the program as a process: its gateway never drains by itself.
+func TestSignals(t *testing.T) {
+	dir := t.TempDir()
+	file := write(t, "m.yaml", quiet(dir))
+	cmd, lines := startIdle(t, file)
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

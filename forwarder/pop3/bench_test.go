@@ -29,10 +29,7 @@ func BenchmarkRetrieve(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			clientEnd, forClient := newConns("192.168.1.17:1031", "203.0.113.5:110")
-			forServer, serverEnd := newConns("192.168.1.2:40000", "203.0.113.5:110")
-			result := make(chan error, 1)
-			go func() { result <- relay.Serve(b.Context(), forClient, forServer) }()
+			clientEnd, serverEnd, result := serve(b.Context(), relay)
 			reply := []byte("+OK\r\n" + mail + ".\r\n")
 			go func() { // ends with the connection
 				commands := bufio.NewReader(serverEnd)

@@ -21,10 +21,7 @@ func bulk(t *testing.T, spool scanner.Spool) (client *conn, replies *bufio.Reade
 	if err != nil {
 		t.Fatal(err)
 	}
-	clientEnd, forClient := newConns("192.168.1.17:1031", "203.0.113.5:110")
-	forServer, serverEnd := newConns("192.168.1.2:40000", "203.0.113.5:110")
-	result := make(chan error, 1)
-	go func() { result <- relay.Serve(t.Context(), forClient, forServer) }()
+	clientEnd, serverEnd, result := serve(t.Context(), relay)
 	t.Cleanup(func() {
 		clientEnd.Close()
 		serverEnd.Close()

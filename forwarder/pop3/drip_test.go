@@ -114,10 +114,7 @@ func TestSlowMessageIsHeardOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		clientEnd, forClient := newConns("192.168.1.17:1031", "203.0.113.5:110")
-		forServer, serverEnd := newConns("192.168.1.2:40000", "203.0.113.5:110")
-		result := make(chan error, 1)
-		go func() { result <- relay.Serve(t.Context(), forClient, forServer) }()
+		clientEnd, serverEnd, result := serve(t.Context(), relay)
 		server := newParty(serverEnd)
 		server.writes <- []byte("+OK ready\r\n")
 		buf := make([]byte, 4096)

@@ -320,11 +320,10 @@ func newStage(t *testing.T, tr transcript, mode string) *stage {
 
 // open starts a session.
 func open(ctx context.Context, t *testing.T, relay *Relay) *stage {
-	st := &stage{t: t, relay: relay, result: make(chan error, 1)}
-	clientEnd, forClient := newConns("192.168.1.17:1031", "203.0.113.5:110")
-	forServer, serverEnd := newConns("192.168.1.2:40000", "203.0.113.5:110")
+	st := &stage{t: t, relay: relay}
+	var clientEnd, serverEnd *conn
+	clientEnd, serverEnd, st.result = serve(ctx, relay)
 	st.client, st.server = newParty(clientEnd), newParty(serverEnd)
-	go func() { st.result <- relay.Serve(ctx, forClient, forServer) }()
 	return st
 }
 

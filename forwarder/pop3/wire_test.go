@@ -2,6 +2,7 @@ package pop3
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -65,6 +66,15 @@ func (c *conn) Close() error {
 		c.mine.Store(true)
 	}
 	return errors.Join(c.w.Close(), c.Conn.Close())
+}
+
+// serve has relay serve a session, and returns its two other ends and what it ends with.
+func serve(ctx context.Context, relay *Relay) (client, server *conn, result chan error) {
+	client, forClient := newConns("192.168.1.17:1031", "203.0.113.5:110")
+	forServer, server := newConns("192.168.1.2:40000", "203.0.113.5:110")
+	result = make(chan error, 1)
+	go func() { result <- relay.Serve(ctx, forClient, forServer) }() // ends with the session
+	return client, server, result
 }
 
 // party is one end of a session under test: it keeps what it gets and writes in order without waiting.

@@ -68,6 +68,12 @@ func (f Folder) List() ([]Item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing quarantine: %w", err)
 	}
+	return readAll(root, names)
+}
+
+// readAll returns items, the oldest first, but for those that have been deleted since they were named. With an error it returns those that
+// could be read.
+func readAll(root *os.Root, names []string) ([]Item, error) {
 	var items []Item
 	var damaged []error
 	for _, id := range names {

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"time"
 )
@@ -93,24 +92,14 @@ func (f Folder) WaitingFor(mailbox string, limit int) ([]Item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for released mails: %w", err)
 	}
-	var items []Item
-	var damaged []error
+	var waiting []string
 	for _, name := range names {
-		box, id, _ := strings.Cut(name, ".")
-		if box != mailbox || !isID(id) {
-			continue
-		}
-		item, err := read(root, id)
-		switch {
-		case errors.Is(err, ErrNotFound): // deleted since
-		case err != nil:
-			damaged = append(damaged, err)
-		default:
-			items = append(items, item)
+		if box, id, _ := strings.Cut(name, "."); box == mailbox && isID(id) {
+			waiting = append(waiting, id)
 		}
 	}
-	slices.SortFunc(items, Item.compare)
-	return items[:min(len(items), limit)], errors.Join(damaged...)
+	items, err := readAll(root, waiting)
+	return items[:min(len(items), limit)], err
 }
 
 // Consume takes items off those that wait for a mailbox, durably. They stay in quarantine until their time has come, and their
