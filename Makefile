@@ -26,11 +26,11 @@ demo: build ## set up and build, then show the mirror at work in a lab of networ
 .PHONY: test
 test: setup $(GOTESTSUM) ## set up, then run every test, those included that need root
 	@if [ "$$(id -u)" != 0 ]; then echo "test: not root, so what needs network namespaces is skipped"; fi
-	$(GOTESTSUM) --format pkgname $(if $(JSONFILE),--jsonfile $(JSONFILE)) -- -count=1 -timeout 15m $(TESTFLAGS) ./...
+	$(GOTESTSUM) --format pkgname $(if $(JSONFILE),--jsonfile $(JSONFILE)) -- -count=1 -parallel 3 -timeout 15m $(TESTFLAGS) ./...
 
 .PHONY: race
 race: setup $(GOTESTSUM) ## run every test under the race detector
-	$(GOTESTSUM) --format pkgname -- -race -count=1 -timeout 30m $(TESTFLAGS) ./...
+	$(GOTESTSUM) --format pkgname -- -race -count=1 -parallel 3 -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: build
 build: setup ## build bin/mirrorgw and the developers' tools
@@ -80,7 +80,7 @@ SOAKKILLS ?= 1000
 .PHONY: soak
 soak: setup ## the long runs: SOAKFRAMES (100000000) mutated frames, link flaps, a SYN flood, sessions and mails by the thousand and gigabyte, SOAKKILLS (1000) kills in mid-mail (root)
 	MIRRORGW_SOAK=1 MIRRORGW_SOAK_FRAMES=$(SOAKFRAMES) go test -count=1 -timeout 12h -v -run '^TestRouter(A16|B4|C10|C17|A12)' ./cmd/mirrorgw
-	MIRRORGW_SOAK=1 go test -count=1 -timeout 1h -v -run '^Test(ConcurrentSessions|IdleSessions|StalledClients|HugeMail|MemoryGuardInTheLab)$$' ./cmd/mirrorgw
+	MIRRORGW_SOAK=1 go test -count=1 -timeout 1h -v -run '^Test(ManySessions|ConcurrentSessions|IdleSessions|StalledClients|HugeMail|MemoryGuardInTheLab)$$' ./cmd/mirrorgw
 	MIRRORGW_SOAK_KILLS=$(SOAKKILLS) go test -count=1 -timeout 12h -v -run '^TestKillAnywhere' ./cmd/mirrorgw
 
 .PHONY: fmt

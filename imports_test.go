@@ -211,12 +211,21 @@ var rooms = []room{
 		dir: "scanner/yara",
 		uses: []permit{
 			{path: "mirrorgw/scanner", why: "it is an engine"},
+			{path: "mirrorgw/scanner/worker", why: "rules run in processes of their own"},
 			{path: "C", why: "libyara is C; nowhere else, so that -tags noyara is a build without cgo"},
 			{path: "github.com/hillu/go-yara/v4", why: "the binding to libyara, for the same reason nowhere else"},
 			{path: system, why: "mapping of file regions"},
 		},
 		tests: []permit{
 			{path: "mirrorgw/scanner/yara", why: "tests from outside see the public names only"},
+			{path: goleak, why: "what ends has ended"},
+		},
+	},
+	{
+		dir:  "scanner/worker",
+		uses: []permit{{path: system, why: "socket pairs, and descriptors that go over them"}},
+		tests: []permit{
+			{path: "mirrorgw/scanner/worker", why: "tests from outside see the public names only"},
 			{path: goleak, why: "what ends has ended"},
 		},
 	},

@@ -25,7 +25,7 @@ func FuzzHeld(f *testing.F) {
 		"Content-Type: message/rfc822\r\n\r\nSubject: y\r\n\r\nsee data:text/html;base64,aGVsbG8=\r\n+ADw-p+AD4\r\nbegin 644 a\r\n#86)C\r\nend\r\n",
 		"--b\nContent-Type: text/plain\n\nhello\n--c\nContent-Transfer-Encoding: quoted-printable\n\n=41 \n--b--\n",
 		"Subject: x\r\n\r\n" + strings.Repeat("x", 40_000) + "PK\x03\x04\x00\r\n\r--b\r\n\x1f\x8b\x08\r\n" + long,
-		strings.Repeat("--b\nContent-Type: text/plain\n\n"+long[:7400], 20), // over the limit, with what is found in it
+		"Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\nContent-Type: text/plain\n\n"+long[:7400], 20), // over the limit, with what is found in it
 	} {
 		f.Add([]byte(mail))
 	}

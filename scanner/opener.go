@@ -164,8 +164,10 @@ func (t *timedReader) Read(p []byte) (int, error) {
 
 // open has every opener take part apart. Errors: ErrStopped.
 func (x *examination) open(part *Part, depth int) error {
+	c := contents{exam: x, part: part, depth: depth}
 	for _, opener := range x.scanner.openers {
-		err := x.openWith(opener, &contents{exam: x, opener: opener.Name(), part: part, depth: depth})
+		c.opener, c.taken = opener.Name(), 0
+		err := x.openWith(opener, &c)
 		switch {
 		case err == nil:
 		case errors.Is(err, ErrStopped):

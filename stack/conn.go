@@ -169,6 +169,8 @@ func (c *conn) Close() error {
 	timeout := tcpip.TCPUserTimeoutOption(orphanTimeout)
 	_ = c.ep.SetSockOpt(&timeout) // never fails
 	c.ep.Close()
+	c.in.stop()
+	c.out.stop()
 	return nil
 }
 

@@ -18,6 +18,20 @@ func waitFor(w *waiting) <-chan error {
 	return result
 }
 
+// waitForDeadline begins to wait for nothing but the deadline.
+func waitForDeadline(w *waiting) <-chan error {
+	result := make(chan error, 1)
+	go func() { // the same
+		var err error
+		for err == nil {
+			err = w.wait()
+		}
+		result <- err
+	}()
+	synctest.Wait()
+	return result
+}
+
 // TestWaitingDeadline: a wait ends at the deadline as it is by then, wherever it was moved to before and meanwhile.
 func TestWaitingDeadline(t *testing.T) {
 	for name, moves := range map[string][]time.Duration{ // each a second after the one before, from its own time on; 0 lifts
@@ -45,7 +59,7 @@ func TestWaitingDeadline(t *testing.T) {
 				}
 				due := time.Now().Add(10 * time.Second)
 				w.set(due)
-				result := waitFor(&w)
+				result := waitForDeadline(&w)
 				for _, d := range moves {
 					time.Sleep(time.Second)
 					due = time.Now().Add(d)
@@ -85,5 +99,20 @@ func TestWaitingAllocations(t *testing.T) {
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestWaitingStops: a connection that was closed leaves no timer behind, which would keep it in memory.
+func TestWaitingStops(t *testing.T) {
+	var w waiting
+	w.init(new(waiter.Queue), waiter.ReadableEvents)
+	w.set(time.Now().Add(time.Hour))
+	w.entry.NotifyEvent(waiter.EventIn)
+	if err := w.wait(); err != nil {
+		t.Fatal(err)
+	}
+	w.stop()
+	if w.timer.Stop() {
+		t.Error("the timer went on")
 	}
 }

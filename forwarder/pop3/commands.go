@@ -122,6 +122,7 @@ func (s *session) inputFailed(err error) error {
 		}
 		s.halfClosed.Store(s.server.closeWrite())
 		close(s.inputEnd)
+		s.server.nudge()
 		return nil
 	case errors.Is(err, errLineTooLong):
 		return s.refuseBad(refuseTooLong, true)
@@ -161,8 +162,14 @@ func (s *session) refuse(text string) error {
 
 // push queues p. It fails only when the session has ended.
 func (s *session) push(p *pending) error {
+	if p.judged() && s.queue.outstanding.Load() == 0 { // the server pump waits for the server, and so sees it late
+		s.enter(Downloading, p.message, time.Now())
+	}
 	if !s.queue.push(p, s.done) {
 		return errOver
+	}
+	if !p.upstream() {
+		s.server.nudge()
 	}
 	return nil
 }
@@ -258,10 +265,13 @@ func (s *session) quit(c *command) error {
 		return errOver
 	}
 	s.quitSent.Store(true)
-	if err := s.forward(c, &pending{answer: answerQuit, drop: s.drop}); err != nil {
+	if err := s.push(&pending{answer: answerQuit, drop: s.drop}); err != nil {
 		return err
 	}
-	close(s.inputEnd)
+	close(s.inputEnd) // before the server can answer, which spares a nudge
+	if err := s.toServer(c.line); err != nil {
+		return err
+	}
 	s.client.readWithin(0)
 	if _, err := s.in.Peek(1); err == nil {
 		s.relay.counters.afterQuit.Add(1)

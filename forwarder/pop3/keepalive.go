@@ -41,6 +41,7 @@ func (s *session) settle() error {
 		if err := s.flush(); err != nil {
 			return err
 		}
+		s.asked = time.Now()
 		if _, _, err := s.status(s.cfg.Reply); err != nil {
 			return err
 		}

@@ -31,6 +31,8 @@ type leg struct {
 	mu      sync.Mutex
 	stopped bool // both directions fail from now on; deadlines are no longer moved
 	deaf    bool // reading fails from now on
+	waiting bool // between waitWithin and waited
+	nudged  bool // since the last of these
 }
 
 // past is a deadline that has been missed.
@@ -77,6 +79,40 @@ func (l *leg) readBy(by time.Time) {
 	defer l.mu.Unlock()
 	if !l.stopped && !l.deaf {
 		l.conn.SetReadDeadline(by) // an error shows in the read
+	}
+}
+
+// waitWithin begins a wait, a read that fails after d and at a nudge. It reports false when there was a nudge since the last one. waited
+// must follow.
+func (l *leg) waitWithin(d time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.nudged {
+		l.nudged = false
+		return false
+	}
+	l.waiting = true
+	if !l.stopped && !l.deaf {
+		l.conn.SetReadDeadline(time.Now().Add(d)) // an error shows in the read
+	}
+	return true
+}
+
+// waited ends a wait and says whether there was a nudge. The deadline stays where it is.
+func (l *leg) waited() (nudged bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	nudged, l.waiting, l.nudged = l.nudged, false, false
+	return nudged
+}
+
+// nudge ends the wait in progress, or else keeps the next one from beginning. Other reads do not notice.
+func (l *leg) nudge() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nudged = true
+	if l.waiting && !l.stopped && !l.deaf {
+		l.conn.SetReadDeadline(past)
 	}
 }
 

@@ -47,7 +47,7 @@ type Session struct {
 	Action         string        // what was done with it
 }
 
-// live is what a session shows of itself. Each field is written by one of the session's goroutines and read by onlookers.
+// live is what a session shows of itself. Each field is written by one of the session's goroutines at a time and read by onlookers.
 type live struct {
 	state    atomic.Uint32 // State; below Downloading it is told by other signs
 	message  atomic.Uint64
@@ -57,10 +57,10 @@ type live struct {
 	ruling   atomic.Uint32 // 1 + class<<8 + action; 0: none
 }
 
-// enter says that the session is busy with a message, or opaque, from now on.
-func (s *session) enter(state State, message uint64) {
+// enter says that the session is busy with a message, or opaque, since then.
+func (s *session) enter(state State, message uint64, since time.Time) {
 	s.live.message.Store(message)
-	s.live.since.Store(int64(time.Since(s.began)))
+	s.live.since.Store(int64(since.Sub(s.began)))
 	s.live.state.Store(uint32(state))
 }
 

@@ -112,9 +112,9 @@ func (s *session) answerMessage(p *pending) error {
 	if err := s.flush(); err != nil { // the judge may take its time
 		return err
 	}
-	s.enter(Downloading, p.message)
+	s.enter(Downloading, p.message, s.asked)
 	defer s.leave()
-	asked := time.Now()
+	asked := s.asked
 	line, ok, err := s.status(s.cfg.Silence)
 	if err != nil {
 		return s.excuse(err)
@@ -199,12 +199,12 @@ func (s *session) rule(ctx context.Context, d *drip, f *framer, status string, c
 	if complete {
 		d.h.mail().Arrived(d.h.early)
 	}
-	s.enter(Judging, p.message)
+	s.enter(Judging, p.message, time.Now())
 	r := s.cfg.Judge.Judge(ctx, o, d.h.mail(), complete)
 	defer r.Close()
 	d.stop()
 	s.live.ruled(r)
-	s.enter(Sending, p.message)
+	s.enter(Sending, p.message, time.Now())
 	if closed(s.done) {
 		return errOver
 	}

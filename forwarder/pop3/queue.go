@@ -1,6 +1,9 @@
 package pop3
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // depth bounds the commands in flight; a client that pipelines more is read when replies have made room.
 const depth = 64
@@ -46,6 +49,7 @@ type pending struct {
 	account account   // answerLogin: whom the server takes the client for if it says +OK
 	early   bool      // STLS: the client had already sent more
 	turns   chan turn // AUTH, STLS
+	pushed  time.Time // when it was put into the queue
 
 	accepted bool      // answerLogin, answerSASL: the server said +OK; valid once the reply has left
 	verb     verb      // of the client's command; unknown where there is none
@@ -73,6 +77,7 @@ func newQueue() *queue {
 
 // push appends p, waiting for room; false when done is closed first.
 func (q *queue) push(p *pending, done <-chan struct{}) bool {
+	p.pushed = time.Now()
 	q.outstanding.Add(1)
 	if p.judged() {
 		q.messages.Add(1)

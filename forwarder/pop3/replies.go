@@ -31,7 +31,7 @@ func (s *session) pumpReplies() error {
 	for {
 		p, err := s.next()
 		if err == nil {
-			asked := time.Now()
+			asked := s.asked
 			s.said.command(asked.Sub(s.began), p)
 			err = s.answer(p)
 			if p.answer != answerSASL { // where client and server take turns
@@ -42,7 +42,7 @@ func (s *session) pumpReplies() error {
 			err = s.settle()
 		}
 		// What comes next, if not already here, may take long: nothing is kept from the client meanwhile.
-		if err != nil || len(s.queue.entries) == 0 || s.watching || s.replies.Buffered() == 0 {
+		if err != nil || len(s.queue.entries) == 0 || s.replies.Buffered() == 0 {
 			if ferr := s.flush(); err == nil && !s.quitSent.Load() {
 				err = ferr
 			}
@@ -55,10 +55,10 @@ func (s *session) pumpReplies() error {
 	}
 }
 
-// next returns the next outstanding command. While there is none it watches the server, which may close, and has nothing
-// to say.
+// next returns the next outstanding command, and sets asked. While there is none it waits for the server, which may close, and has nothing
+// to say. It is the reply that wakes it to a command sent upstream; whoever has something else for it nudges.
 func (s *session) next() (*pending, error) {
-	for {
+	for waited := false; ; waited = true {
 		inputEnded := closed(s.inputEnd) // before the queue is looked at: nothing is pushed after it
 		if closed(s.done) {
 			return nil, errOver
@@ -68,82 +68,54 @@ func (s *session) next() (*pending, error) {
 		}
 		select {
 		case p := <-s.queue.entries:
+			if s.asked = p.pushed; !waited { // the client has waited for other replies until now
+				s.asked = time.Now()
+			}
 			return p, nil
 		default:
 		}
-		if !s.watching && s.replies.Buffered() > 0 {
+		if s.replies.Buffered() > 0 {
 			return nil, ErrUnsolicited
 		}
 		if inputEnded && !s.quitSent.Load() && !s.halfClosed.Load() {
 			return nil, errOver // the server cannot be told otherwise
 		}
-		if !s.watching {
-			s.server.patience = 0
-			s.server.readWithin(0)
-			s.watching = true
-			s.arm <- struct{}{}
-		}
-		inputEnd, draining := s.inputEnd, s.draining
-		if inputEnded {
-			inputEnd = nil
-			s.server.readWithin(closeWait)
-		}
-		if s.quitSent.Load() {
-			draining = nil
-		}
-		select {
-		case p := <-s.queue.entries:
-			return p, nil
-		case err := <-s.readable:
-			s.watching = false
-			if err != nil && len(s.queue.entries) == 0 {
-				return nil, s.idleError(err, inputEnded)
-			}
-		case <-inputEnd:
-		case <-draining:
-		case <-s.done:
+		if err := s.await(inputEnded); err != nil && len(s.queue.entries) == 0 {
+			return nil, err
 		}
 	}
 }
 
-// idleError says what a failed read means while no command is outstanding.
-func (s *session) idleError(err error, inputEnded bool) error {
-	if errors.Is(err, io.EOF) || inputEnded && errors.Is(err, os.ErrDeadlineExceeded) {
+// await waits until there is something new for next: octets of the server, a nudge, or time to look whether it owes a reply.
+func (s *session) await(inputEnded bool) error {
+	within := min(s.cfg.Reply, s.cfg.Silence) // no reply has to come sooner
+	if inputEnded {
+		within = closeWait
+	}
+	s.server.patience = 0
+	if !s.server.waitWithin(within) {
+		return nil
+	}
+	_, err := s.replies.Peek(1)
+	switch late := errors.Is(err, os.ErrDeadlineExceeded); {
+	case s.server.waited(), err == nil, late && !inputEnded:
+		return nil
+	case late, errors.Is(err, io.EOF):
 		return errOver
 	}
 	return serverError(err)
 }
 
-// watchServer waits for the server's next octet each time it is armed, so that the server pump can wait for commands as
-// well. It has replies for itself from the arming to its answer.
-func (s *session) watchServer() error {
-	for {
-		select {
-		case <-s.arm:
-		case <-s.done:
-			return nil
-		}
-		_, err := s.replies.Peek(1)
-		s.readable <- err
-	}
-}
-
-// expect waits for the first octet of a reply.
+// expect waits for the first octet of a reply, within a time from asked on.
 func (s *session) expect(within time.Duration) error {
-	s.server.readWithin(within)
-	if s.watching {
-		err := <-s.readable
-		s.watching = false
-		if err != nil {
+	if s.replies.Buffered() == 0 {
+		s.server.patience = 0
+		s.server.readBy(s.asked.Add(within))
+		if _, err := s.replies.Peek(1); err != nil {
 			return serverError(err)
 		}
 	}
-	s.server.patience = within
-	_, err := s.replies.Peek(1)
 	s.server.patience = s.cfg.Silence
-	if err != nil {
-		return serverError(err)
-	}
 	return nil
 }
 

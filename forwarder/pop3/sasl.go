@@ -154,10 +154,12 @@ func (s *session) readSASLLine() ([]byte, error) {
 // plus sign, and then a status line.
 func (s *session) answerSASL(p *pending) error {
 	wait := s.cfg.Reply
-	for range maxRounds {
-		asked := time.Now()
+	for round := range maxRounds {
+		if round > 0 {
+			s.asked = time.Now()
+		}
 		line, err := s.replyLine(wait, maxSASLLine)
-		s.serverTook(asked)
+		s.serverTook(s.asked)
 		if err != nil {
 			return err
 		}

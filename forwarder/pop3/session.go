@@ -39,7 +39,6 @@ type session struct {
 	draining chan struct{} // closed when the context of Serve ends
 	endOnce  sync.Once
 	err      error // why it ended; valid once done is closed
-	pumps    sync.WaitGroup
 
 	// The client pump's.
 	in       *bufio.Reader
@@ -51,12 +50,10 @@ type session struct {
 	inputEnd chan struct{} // closed when the client sends no more commands
 
 	// The server pump's.
-	replies   *bufio.Reader  // lent to the watch while watching
+	replies   *bufio.Reader
 	out       *bufio.Writer  // to the client
 	origin    scanner.Origin // without the user, whom each pending command names
-	watching  bool
-	arm       chan struct{}
-	readable  chan error
+	asked     time.Time      // since when the client waits for the reply at hand
 	style     lineStyle
 	respCodes bool    // the server advertised RESP-CODES
 	partly    bool    // a message left in part
@@ -95,8 +92,6 @@ func newSession(r *Relay, client, server net.Conn) *session {
 		done:      make(chan struct{}),
 		draining:  make(chan struct{}),
 		inputEnd:  make(chan struct{}),
-		arm:       make(chan struct{}, 1),
-		readable:  make(chan error, 1),
 		opaqueEnd: make(chan struct{}),
 		known:     make(chan struct{}),
 		began:     time.Now(),
@@ -119,27 +114,24 @@ func (s *session) run(ctx context.Context) error {
 
 	s.queue.push(&pending{answer: answerGreeting}, s.done)
 
-	// The three goroutines end with the session: end stops both legs and closes done, and they wait for nothing else.
-	s.start(s.pumpCommands)
-	s.start(s.watchServer)
-	s.start(s.pumpReplies)
-
-	var cut *time.Timer
+	var cut *time.Timer // set before draining is closed
 	stop := context.AfterFunc(ctx, func() {
 		s.client.stopReading()
-		close(s.draining)
-	})
-	select {
-	case <-s.draining:
 		cut = time.AfterFunc(s.cfg.Drain, func() { s.end(errDrained) })
-		<-s.done
-		cut.Stop()
-	case <-s.done:
-		if !stop() {
-			<-s.draining
+		close(s.draining)
+		if !s.quitSent.Load() { // otherwise the session is ending
+			s.server.nudge()
 		}
+	})
+	// Both pumps end with the session: end stops both legs and closes done, and they wait for nothing else.
+	var commands sync.WaitGroup
+	commands.Go(func() { s.pump(s.pumpCommands) })
+	s.pump(s.pumpReplies) // which returns at the end of the session
+	commands.Wait()
+	if !stop() {
+		<-s.draining
+		cut.Stop()
 	}
-	s.pumps.Wait()
 	s.close()
 	s.relay.buffers.takeBack(s)
 
@@ -154,14 +146,12 @@ func (s *session) run(ctx context.Context) error {
 	return s.err
 }
 
-// start runs pump as a goroutine of the session, which ends when pump returns an error and otherwise goes on.
-func (s *session) start(pump func() error) {
-	s.pumps.Go(func() {
-		growStack()
-		if err := s.guarded(pump); err != nil {
-			s.end(err)
-		}
-	})
+// pump runs one of the pumps. The session ends when that returns an error, and otherwise goes on.
+func (s *session) pump(pump func() error) {
+	growStack()
+	if err := s.guarded(pump); err != nil {
+		s.end(err)
+	}
 }
 
 // guarded calls f and makes an error of its panic.

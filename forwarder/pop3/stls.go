@@ -64,7 +64,7 @@ func (s *session) copyToServer() error {
 // copyToClient is the server pump of an opaque session. It ends the session once both directions have ended.
 func (s *session) copyToClient() error {
 	s.server.patience = 0
-	s.enter(Opaque, 0)
+	s.enter(Opaque, 0, time.Now())
 	if err := s.copyOpaque(s.client, s.server, s.replies); err != nil {
 		return err
 	}

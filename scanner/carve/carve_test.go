@@ -330,3 +330,15 @@ func TestMoreReadings(t *testing.T) {
 		}
 	}
 }
+
+// TestMixedLineEnds: the line end ahead of a boundary is the boundary's, whatever those before it were.
+func TestMixedLineEnds(t *testing.T) {
+	for _, end := range []string{"\n", "\r\n", "\r", "\n\r"} {
+		for _, last := range []string{"\n", "\r\n", "\r", "\n\r"} {
+			body := "first line" + end + "second line" + end + "third line"
+			if out := open(t, "Subject: x\n\n--b\nContent-Type: text/plain\n\n"+body+last+"--b--\n"); !slices.Contains(out.contents, body) {
+				t.Errorf("%q not among %q", body, out.contents)
+			}
+		}
+	}
+}

@@ -45,12 +45,12 @@ func (f *lineFilter) Write(p []byte) (int, error) {
 }
 
 func (f *lineFilter) flush() error {
-	l := line{text: f.text, length: len(f.text)}
+	text := f.text
 	f.text = f.text[:0]
-	if ok, _ := base64Line(&l); !ok {
+	if ok, _ := base64Line(text); !ok {
 		return nil
 	}
-	_, err := f.w.Write(l.text)
+	_, err := f.w.Write(text)
 	return err
 }
 

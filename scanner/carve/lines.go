@@ -147,7 +147,7 @@ func (r *lineReader) span() (n int, ended bool) {
 
 // passDigits passes over the lines ahead that are like l in length and end and hold digits of base64 and nothing else, as far as they
 // are whole, and returns how many that were.
-func (r *lineReader) passDigits(l *line) (lines int64) {
+func (r *lineReader) passDigits(l *line) (lines int) {
 	n, size := l.length, int(l.next-l.at)
 	if l.cut || l.cr || n == 0 {
 		return 0
@@ -160,6 +160,34 @@ func (r *lineReader) passDigits(l *line) (lines int64) {
 	}
 	return lines
 }
+
+// passProse passes over the lines ahead that hold nothing but prose, as far as they are whole: octets that begin no other kind of line,
+// no colon, no equals sign, and not base64 alone. trailing of the lines end in a blank; end is how long the end of the last one is.
+func (r *lineReader) passProse() (lines, trailing, end int) {
+	for {
+		next := r.lf.ahead(r.ahead, r.at)
+		n := next
+		if n > 0 && n < len(r.ahead) && r.ahead[n-1] == '\r' {
+			n--
+		}
+		if n == 0 || next == len(r.ahead) || opensLine(r.ahead[0]) ||
+			r.cr.ahead(r.ahead, r.at) < n || r.colon.ahead(r.ahead, r.at) < n || r.equals.ahead(r.ahead, r.at) < n {
+			return lines, trailing, end
+		}
+		if digits, _ := base64Line(r.ahead[:n]); digits {
+			return lines, trailing, end
+		}
+		if isSpace(r.ahead[n-1]) {
+			trailing++
+		}
+		lines++
+		end = next + 1 - n
+		r.pass(next + 1)
+	}
+}
+
+// opensLine says whether a line that begins with c may be another than one of prose: blank, folded, a boundary, or what mark looks for.
+func opensLine(c byte) bool { return c <= ' ' || c == '-' || isMark(c) }
 
 // sought is an octet that is looked for in what is ahead of a reader.
 type sought struct {

@@ -61,6 +61,11 @@ func linesAre(t *testing.T, lines *lineReader, text string, want []string, pass 
 				}
 				got = append(got, next)
 			}
+			n, _, end := lines.passProse()
+			got = append(got, want[len(got):len(got)+n]...)
+			if ends := text[int(lines.at)-end : lines.at]; n > 0 && ends != "\n" && (ends != "\r\n" || strings.HasSuffix(text[:int(lines.at)-end], "\r")) {
+				t.Fatalf("passed over %q, the last of %d that ends in %q", got[len(got)-n:], n, ends)
+			}
 		}
 	}
 	if !slices.Equal(got, want) {
@@ -76,7 +81,8 @@ func short(lines []string) string {
 	return b.String()
 }
 
-// Law: where the search is calm, a line of digits behind another changes nothing but their number. Each octet of picks is a line.
+// Law: where the search is calm, a line of digits behind another changes nothing but their number, and one of prose nothing but what is
+// counted of it. Each octet is a line of picks.
 func FuzzCalm(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 0, 0, 9, 0, 0, 8, 0, 0, 4, 0, 0, 0})
 	f.Add([]byte{5, 2, 0, 0, 3, 0, 0, 6, 0, 2, 7, 0, 0, 10, 0, 0, 11, 0, 0, 12, 0, 0})
@@ -86,7 +92,10 @@ func FuzzCalm(f *testing.F) {
 		"QUJDQUJDQUJDQUJDQUJDQUJDQUJD", "some text", "", "--b", "--c", "Content-Transfer-Encoding: base64", "Content-Type: text/plain",
 		" QUJDQUJDQUJDQUJDQUJDQUJDQUJD", "QUJDQUJDQUJDQUJDQUJDQUJDQUJD=", "Q", "begin 644 x", "begin-base64 644 x", "QUJD-_JDQUJDQUJDQUJDQUJDQUJD", " ",
 		"Content-Type: multipart/mixed; boundary=b",
+		"some text ", "be gone", "-x", "(x)", "x: y", "a=b", "=", "begin", "x y=", "\ttext", "Boundary", "a\x00b", "tab\t", "-", "a--b",
 	}
+	f.Add([]byte{1, 13, 1, 1, 15, 16, 1, 17, 1, 18, 1, 19, 1, 20, 1, 21, 1, 22, 1, 23, 1, 1, 24, 1, 25, 1, 26, 1, 27, 1, 28, 1, 29, 1})
+	f.Add([]byte{1, 3, 1, 2, 1, 5, 1, 2, 1, 1, 0, 1, 0, 14, 1, 3, 1, 1, 10, 1, 1, 3})
 	f.Fuzz(func(t *testing.T, lines []byte) {
 		s := &search{bounded: true, fields: true, headless: true}
 		for at, pick := range lines {
@@ -98,10 +107,21 @@ func FuzzCalm(f *testing.F) {
 			before := *s
 			before.starts = slices.Clone(s.starts)
 			s.line(&l, 1)
-			if before.calm() && allDigits(text) {
-				if before.sofar.lines++; !reflect.DeepEqual(before, *s) {
-					t.Fatalf("line %d of %v made of %+v %+v", at, lines, before, *s)
-				}
+			if !before.calm() {
+				continue
+			}
+			reader := newLineReader([]byte(string(text)+"\n"), nil)
+			reader.fill()
+			switch n, trailing, _ := reader.passProse(); {
+			case before.digits && allDigits(text):
+				before.sofar.lines++
+			case !before.digits && n > 0:
+				before.prose(n, trailing)
+			default:
+				continue
+			}
+			if !reflect.DeepEqual(before, *s) {
+				t.Fatalf("line %d of %v made of %+v %+v", at, lines, before, *s)
 			}
 		}
 	})

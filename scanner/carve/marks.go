@@ -72,8 +72,7 @@ func encodings(l *line) (s says) {
 
 // base64Line says whether a line holds digits of base64, in either alphabet, and nothing else but padding and blanks at its ends. url:
 // some are of the other alphabet.
-func base64Line(l *line) (ok, url bool) {
-	text := l.text
+func base64Line(text []byte) (ok, url bool) {
 	for len(text) > 0 && isFiller(text[0]) {
 		text = text[1:]
 	}
@@ -129,9 +128,7 @@ const alphabet = "" +
 
 // mark notes the start behind a line that announces an encoded file in the midst of text.
 func (s *search) mark(l *line) {
-	switch l.text[0] {
-	case 'b', 'B', '=', '(', ' ', '\t':
-	default:
+	if !isMark(l.text[0]) && !isSpace(l.text[0]) {
 		return
 	}
 	text := bytes.TrimLeft(l.text, " \t")
@@ -151,6 +148,9 @@ func (s *search) mark(l *line) {
 		s.add(start{kind: binHex, at: l.next})
 	}
 }
+
+// isMark says whether a line that announces an encoded file may begin with c.
+func isMark(c byte) bool { return c == 'b' || c == 'B' || c == '=' || c == '(' }
 
 // beginsFold says whether a line begins with a word, in whatever case.
 func beginsFold(text []byte, word string) bool {

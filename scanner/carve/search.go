@@ -90,15 +90,18 @@ const (
 
 // find passes over a content; whole: it is a mail, not what was found in one. Its starts are then those of parts first, each kind in the order in which they stand.
 //
-// Errors: those of the content; ctx's, which is looked at every 4,096 lines.
+// Errors: those of the content; ctx's, which is looked at every 4,096 lines or 32 KiB of them.
 func find(ctx context.Context, lines *lineReader, whole bool) (*search, error) {
 	s := &search{bounded: true, fields: true, headless: whole}
 	var l line
 	before := 0 // octets of the end of the line before
 	lf := false // which was LF
 	for count := 1; ; count++ {
-		if count%4096 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+		if count >= 4096 {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			count = 0
 		}
 		err := lines.next(&l)
 		if errors.Is(err, io.EOF) {
@@ -115,17 +118,36 @@ func find(ctx context.Context, lines *lineReader, whole bool) (*search, error) {
 			before = int(l.next-l.at) - l.length
 		}
 		lf = before == 1 && !l.cr
-		if s.calm() {
-			s.sofar.lines += int(lines.passDigits(&l))
+		switch {
+		case !s.calm():
+		case s.digits:
+			n := lines.passDigits(&l)
+			s.sofar.lines += n
+			count += n
+		default:
+			n, trailing, end := lines.passProse()
+			s.prose(n, trailing)
+			if n > 0 {
+				before, lf = end, end == 1
+			}
+			count += n
 		}
 	}
 	slices.SortStableFunc(s.starts, func(a, b start) int { return rank(a) - rank(b) })
 	return s, nil
 }
 
-// calm says whether another line like the last, of nothing but digits of base64, would change nothing but the number of lines: it is in
-// the midst of a text, so that no start waits to be told what its first line looks like, and not behind padding.
-func (s *search) calm() bool { return s.digits && !s.padded && s.state == text }
+// calm says whether another line like the last one, of nothing but digits of base64 or of mere prose, would change nothing but traits: it
+// is in the midst of a text, so that no start waits to be told what its first line looks like, and not behind padding.
+func (s *search) calm() bool { return !s.padded && s.state == text }
+
+// prose takes note of n lines of mere prose in the midst of a text, of which so many end in a blank.
+func (s *search) prose(n, trailing int) {
+	s.sofar.lines += n
+	s.sofar.prose += n
+	s.sofar.urlDigits += n
+	s.sofar.trailing += trailing
+}
 
 func rank(s start) int {
 	if s.isStrong() {
@@ -147,7 +169,7 @@ func (s *search) line(l *line, before int) {
 		s.blank(l)
 		return
 	}
-	digits, url := base64Line(l)
+	digits, url := base64Line(l.text)
 	isField := !digits && fieldLike(l)
 	folded := isSpace(l.text[0])
 	switch {

@@ -20,12 +20,14 @@ const magicSize = 32
 
 // Open implements scanner.Opener.
 func (Opener) Open(_ context.Context, part *scanner.Part, out scanner.Contents) error {
-	var magic [magicSize]byte
-	n, err := part.Reader().ReadAt(magic[:], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+	head, file := part.Region()
+	if file != nil {
+		head = make([]byte, min(magicSize, part.Size()))
+		if _, err := part.Reader().ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
 	}
-	switch head := magic[:n]; {
+	switch head = head[:min(magicSize, len(head))]; {
 	case isCMS(head):
 		return openCMS(part, out)
 	case isTNEF(head):

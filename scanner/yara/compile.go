@@ -3,9 +3,13 @@
 package yara
 
 import (
+	"bytes"
 	_ "embed"
+	"errors"
 	"fmt"
-	"log/slog"
+	"io"
+	"os"
+	"strings"
 
 	libyara "github.com/hillu/go-yara/v4"
 )
@@ -18,47 +22,125 @@ var builtinRules string
 const (
 	builtinNamespace = "mirrorgw"
 	builtinFile      = "(built-in rules)"
+	filePrefix       = "file:" // of the namespaces of rule files
 )
 
-// compile compiles the built-in rules and the files, each in its own namespace, so that equal names in different files do
-// not clash and a global rule in one file does not bear on the others.
-//
-// Errors: *CompileError; what ruleFiles and openRules say.
-func compile(files []string, log *slog.Logger) (*libyara.Rules, error) {
+// ruleSet is what a compiler made, or what was loaded of what it made.
+type ruleSet struct {
+	rules *libyara.Rules
+	index map[libyara.Rule]uint32 // their places in the set
+	about report
+}
+
+// report is what there is to know of a rule set beside the rules.
+type report struct {
+	Rules     []named
+	Variables bool // some rule may ask for one of the variables
+	Warnings  []Message
+	Slow      []Slow
+	Untimed   int // rules for whose timing there was no time
+}
+
+// named is a rule.
+type named struct {
+	Name, File string
+}
+
+// own says whether there is a rule beside the built-in ones.
+func (r report) own() bool {
+	for _, rule := range r.Rules {
+		if rule.File != builtinFile {
+			return true
+		}
+	}
+	return false
+}
+
+func newRuleSet(rules *libyara.Rules, about report) *ruleSet {
+	all := rules.GetRules()
+	set := &ruleSet{rules: rules, about: about, index: make(map[libyara.Rule]uint32, len(all))}
+	for i, r := range all {
+		set.index[r] = uint32(i)
+	}
+	return set
+}
+
+// compiler compiles the built-in rules and those of files, each file in its own namespace, so that equal names in different files
+// do not clash and a global rule in one file does not bear on the others.
+type compiler struct {
+	c     *libyara.Compiler
+	about report
+}
+
+func newCompiler() (*compiler, error) {
 	c, err := libyara.NewCompiler()
 	if err != nil {
 		return nil, fmt.Errorf("yara: new compiler: %w", err)
 	}
-	defer c.Destroy()
 	c.DisableIncludes()
-	if err := c.AddString(builtinRules, builtinNamespace); err != nil {
-		return nil, compileError(c, builtinFile, err)
-	}
-	for _, file := range files {
-		if err := addFile(c, file); err != nil {
-			return nil, err
+	for _, name := range variableNames() {
+		if err == nil {
+			err = c.DefineVariable(name, "")
 		}
 	}
-	for _, w := range c.Warnings {
-		log.Warn("yara rule", "where", Message{File: w.Filename, Line: w.Line, Text: w.Text}.String())
+	if err == nil {
+		if err = c.AddString(builtinRules, builtinNamespace); err != nil {
+			err = compileError(c, builtinFile, err)
+		}
 	}
-	rules, err := c.GetRules()
+	if err != nil {
+		c.Destroy()
+		return nil, err
+	}
+	return &compiler{c: c}, nil
+}
+
+func (c *compiler) close() { c.c.Destroy() }
+
+// add compiles a file, which it borrows. After an error no more can be added.
+//
+// Errors: *CompileError; the file's own.
+func (c *compiler) add(path string, f *os.File) error {
+	text, err := io.ReadAll(io.LimitReader(f, maxRuleFile))
+	if err != nil {
+		return fmt.Errorf("yara rules: %w", err)
+	}
+	for _, name := range variableNames() { // a word in a comment does no harm
+		c.about.Variables = c.about.Variables || bytes.Contains(text, []byte(name))
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("yara rules: %w", err)
+	}
+	before := len(c.c.Warnings)
+	if err := c.c.AddFile(f, filePrefix+path); err != nil {
+		return compileError(c.c, path, err)
+	}
+	for _, w := range c.c.Warnings[before:] {
+		c.about.Warnings = append(c.about.Warnings, Message{File: path, Line: w.Line, Text: w.Text})
+	}
+	return nil
+}
+
+// finish returns the rules, timed and tried.
+func (c *compiler) finish() (*ruleSet, error) {
+	rules, err := c.c.GetRules()
 	if err != nil {
 		return nil, fmt.Errorf("yara: compiling rules: %w", err)
 	}
-	return rules, nil
-}
-
-func addFile(c *libyara.Compiler, path string) error {
-	f, err := openRules(path)
-	if err != nil {
-		return err
+	all := rules.GetRules()
+	for i := range all {
+		file, own := strings.CutPrefix(all[i].Namespace(), filePrefix)
+		if !own {
+			file = builtinFile
+		}
+		c.about.Rules = append(c.about.Rules, named{all[i].Identifier(), file})
 	}
-	defer f.Close()
-	if err := c.AddFile(f, "file:"+path); err != nil {
-		return compileError(c, path, err)
+	set := newRuleSet(rules, c.about)
+	if err := set.try(); err != nil {
+		rules.Destroy()
+		return nil, err
 	}
-	return nil
+	return set, nil
 }
 
 // maxMessages bounds the messages of one error. After the first the compiler is often only confused.
@@ -71,10 +153,7 @@ func compileError(c *libyara.Compiler, file string, err error) error {
 		if len(e.Messages) == maxMessages {
 			break
 		}
-		if m.Filename == "" {
-			m.Filename = file
-		}
-		e.Messages = append(e.Messages, Message{File: m.Filename, Line: m.Line, Text: m.Text})
+		e.Messages = append(e.Messages, Message{File: file, Line: m.Line, Text: m.Text})
 	}
 	if len(e.Messages) == 0 { // an error that is not about a line, such as memory
 		return fmt.Errorf("yara: compiling %s: %w", file, err)
@@ -82,25 +161,38 @@ func compileError(c *libyara.Compiler, file string, err error) error {
 	return e
 }
 
-// load compiles the rules that paths name.
-func load(paths []string, log *slog.Logger) (*libyara.Rules, int, error) {
+// eachFile calls add for each rule file that paths name. Errors: what ruleFiles and openRules say; add's own.
+func eachFile(paths []string, add func(path string, f *os.File) error) error {
 	files, err := ruleFiles(paths)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	rules, err := compile(files, log)
-	if err != nil {
-		return nil, 0, err
-	}
-	own, all := 0, rules.GetRules()
-	for i := range all {
-		if all[i].Namespace() != builtinNamespace {
-			own++
+	for _, path := range files {
+		f, err := openRules(path)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(add(path, f), f.Close()); err != nil {
+			return err
 		}
 	}
-	if len(paths) > 0 && own == 0 {
-		rules.Destroy()
-		return nil, 0, errEmpty
+	return nil
+}
+
+// compileHere compiles the rules that paths name in this process.
+func compileHere(paths []string) (*ruleSet, error) {
+	c, err := newCompiler()
+	if err != nil {
+		return nil, err
 	}
-	return rules, len(all), nil
+	defer c.close()
+	if err := eachFile(paths, c.add); err != nil {
+		return nil, err
+	}
+	set, err := c.finish()
+	if err == nil && len(paths) > 0 && !set.about.own() {
+		set.rules.Destroy()
+		return nil, errEmpty
+	}
+	return set, err
 }

@@ -10,61 +10,63 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
-	"strings"
-	"sync"
 	"time"
 
-	libyara "github.com/hillu/go-yara/v4"
-
 	"mirrorgw/scanner"
+	"mirrorgw/scanner/worker"
 )
 
 // Version returns the version of libyara the program was compiled against.
 func Version() string { return C.YR_VERSION }
 
-const (
-	// noTryCatch is SCAN_FLAGS_NO_TRYCATCH, which the binding does not name.
-	noTryCatch = libyara.ScanFlags(4)
+// defaultTime bounds a scan whose context has no deadline.
+const defaultTime = 2 * time.Minute
 
-	// defaultTime bounds a scan whose context has no deadline.
-	defaultTime = 2 * time.Minute
-
-	// maxScanners bounds the scans in progress. A scan keeps an operating system thread busy, so more than there are
-	// processors only take turns; libyara itself allows 32.
-	maxScanners = 16
-)
-
-// Engine is a compiled rule set. It is a scanner.Engine.
+// Engine is a compiled rule set, in this process or in workers. It is a scanner.Engine.
 type Engine struct {
-	rules *libyara.Rules
-	count int
-	log   *slog.Logger
-
-	// scanners holds one token per scan that may run at once: an idle libyara scanner, or nil for one not made yet.
-	scanners chan *libyara.Scanner
-
-	closing sync.Once
-	closed  chan struct{}
+	about report
+	runs  runner
 }
 
-// New compiles the configured rules and the built-in ones.
+// runner runs the rules: local or remote.
+type runner interface {
+	scan(ctx context.Context, part *scanner.Part) (scanner.Findings, error)
+	health() Health
+	close()
+}
+
+// New compiles the configured rules and the built-in ones, and tries them: rules that do not come to an end on a few thousand octets
+// are refused, slow ones are told of.
 //
 // Errors: *CompileError when a rule does not compile; otherwise one line with the path and what is wrong with it.
 func New(c Config) (*Engine, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	rules, count, err := load(c.Rules, c.Log)
+	if c.Tally == nil {
+		c.Tally = new(worker.Tally)
+	}
+	var e *Engine
+	var err error
+	if c.Workers > 0 {
+		e, err = newRemote(c)
+	} else {
+		e, err = newLocal(c)
+	}
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{rules: rules, count: count, log: c.Log, closed: make(chan struct{})}
-	e.scanners = make(chan *libyara.Scanner, min(runtime.GOMAXPROCS(0), maxScanners))
-	for range cap(e.scanners) {
-		e.scanners <- nil
+	for _, w := range e.about.Warnings {
+		c.Log.Warn("yara rule", "where", w.String())
+	}
+	for _, s := range e.about.Slow {
+		c.Log.Warn("slow rule", "rule", s.Rule, "file", s.File, "ms_per_megabyte", int(s.Cost*1000))
+	}
+	if n := e.about.Untimed; n > 0 {
+		c.Log.Warn("there was no time to find out which rules are slow", "rules", n)
 	}
 	return e, nil
 }
@@ -73,104 +75,52 @@ func New(c Config) (*Engine, error) {
 func (e *Engine) Name() string { return Name }
 
 // Rules returns the number of rules, the built-in ones included.
-func (e *Engine) Rules() int { return e.count }
+func (e *Engine) Rules() int { return len(e.about.Rules) }
 
-// Scan implements scanner.Engine. It waits while as many scans as there are processors are in progress.
+// Slow returns the slow rules, the slowest first, at most 20. The slice is borrowed.
+func (e *Engine) Slow() []Slow { return e.about.Slow }
+
+// Health says how the engine is.
+func (e *Engine) Health() Health { return e.runs.health() }
+
+// Scan implements scanner.Engine. It waits while as many scans as there may be at once are in progress.
 //
-// Errors: those of ctx, wrapped, when its time is up; ErrClosed; what libyara says.
+// Errors: those of ctx, wrapped, when its time is up; ErrClosed; what libyara says; that workers fail on the part, or cannot be started.
 func (e *Engine) Scan(ctx context.Context, part *scanner.Part) (scanner.Findings, error) {
-	select {
-	case <-e.closed: // a closed engine may still have tokens
-		return nil, ErrClosed
-	default:
-	}
-	var s *libyara.Scanner
-	select {
-	case s = <-e.scanners:
-	case <-e.closed:
-		return nil, ErrClosed
-	case <-ctx.Done():
-		return nil, fmt.Errorf("yara: waiting for a turn: %w", ctx.Err())
-	}
-	// An idle scanner goes back; one that met an error is not trusted with another mail.
-	var idle *libyara.Scanner
-	defer func() { e.scanners <- idle }()
-
-	if s == nil {
-		var err error
-		if s, err = libyara.NewScanner(e.rules); err != nil {
-			return nil, fmt.Errorf("yara: new scanner: %w", err)
-		}
-	}
-	findings, err := scan(ctx, s, part)
-	if err != nil {
-		s.Destroy()
-		return findings, err
-	}
-	idle = s
-	return findings, nil
+	return e.runs.scan(ctx, part)
 }
 
-// scan runs one scanner over one part.
-func scan(ctx context.Context, s *libyara.Scanner, part *scanner.Part) (scanner.Findings, error) {
-	m := matches{part: part.Path}
-	err := run(ctx, s, part, &m)
-	return m.found, err
+// Close waits for running scans, then gives everything back. Calling it again does nothing.
+func (e *Engine) Close() error {
+	e.runs.close()
+	return nil
 }
 
-// run has a scanner tell callback what it finds in part.
-func run(ctx context.Context, s *libyara.Scanner, part *scanner.Part, callback libyara.ScanCallback) error {
-	timeout := defaultTime
+// timeOf returns how long a scan may take.
+func timeOf(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
-		timeout = time.Until(deadline)
+		return max(time.Until(deadline), time.Millisecond) // it may just have passed; zero would mean for ever
 	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("yara: %w", err)
-	}
-	timeout = max(timeout, time.Millisecond) // the deadline may just have passed; zero would mean for ever
-	// libyara counts whole seconds, and none means for ever.
-	s.SetTimeout((timeout + time.Second - 1).Truncate(time.Second)).SetFlags(noTryCatch).SetCallback(callback)
-	started := time.Now()
-	var err error
-	if mem, file := part.Region(); file != nil {
-		err = s.ScanFileDescriptor(file.Fd())
-		runtime.KeepAlive(file)
-	} else {
-		err = s.ScanMem(mem)
-	}
-	s.SetCallback(nil)
+	return defaultTime
+}
+
+// scanError says what became of a scan.
+func scanError(err error, started time.Time) error {
 	switch {
 	case err == nil:
 		return nil
-	case strings.Contains(err.Error(), "scan timeout"), time.Since(started) >= timeout:
+	case errors.Is(err, errTime):
 		return fmt.Errorf("yara: out of time after %v: %w", time.Since(started).Round(time.Millisecond), context.DeadlineExceeded)
 	default:
 		return fmt.Errorf("yara: %w", err)
 	}
 }
 
-// matches collects the names of the rules that match.
-type matches struct {
-	part  string
-	found scanner.Findings
-}
-
-// RuleMatching implements the binding's ScanCallback. It is called on the goroutine that scans.
-func (m *matches) RuleMatching(_ *libyara.ScanContext, r *libyara.Rule) (abort bool, err error) {
-	m.found = append(m.found, scanner.Finding{Engine: Name, Rule: r.Identifier(), Part: m.part})
-	return false, nil
-}
-
-// Close waits for running scans and gives the rules and scanners back. Calling it again does nothing.
-func (e *Engine) Close() error {
-	e.closing.Do(func() {
-		close(e.closed)
-		for range cap(e.scanners) { // each running scan brings its token back
-			if s := <-e.scanners; s != nil {
-				s.Destroy()
-			}
-		}
-		e.rules.Destroy()
-	})
-	return nil
+// findings names the rules at places.
+func (r report) findings(places []uint32, part string) scanner.Findings {
+	var found scanner.Findings
+	for _, place := range places {
+		found = append(found, scanner.Finding{Engine: Name, Rule: r.Rules[place].Name, Part: part})
+	}
+	return found
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,9 +24,28 @@ func eicar() []byte {
 	return []byte(strings.ReplaceAll(`X5O!P~%@AP[4\PZX54(P^)~7CC)7}$EICAR~-STANDARD-ANTI~VIRUS-TEST-FILE!~$H+H*`, "~", ""))
 }
 
-func newEngine(t testing.TB, rules ...string) *Engine {
+// TestMain makes the test binary a worker when an engine starts it as one.
+func TestMain(m *testing.M) {
+	if slices.Equal(os.Args[1:], WorkerArgs()) {
+		if err := Serve(os.Stdin, "not confined"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// each runs a test with the rules in this process, and in two workers.
+func each(t *testing.T, test func(t *testing.T, workers int)) {
+	for _, workers := range []int{0, 2} {
+		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) { test(t, workers) })
+	}
+}
+
+func newEngine(t testing.TB, workers int, rules ...string) *Engine {
 	t.Helper()
-	e, err := New(Config{Rules: rules})
+	e, err := New(Config{Rules: rules, Workers: workers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +106,10 @@ func clamProgram(t testing.TB) []byte {
 	return program
 }
 
-func TestBuiltinRules(t *testing.T) {
-	e := newEngine(t)
+func TestBuiltinRules(t *testing.T) { each(t, testBuiltinRules) }
+
+func testBuiltinRules(t *testing.T, workers int) {
+	e := newEngine(t, workers)
 	if e.Rules() != 2 {
 		t.Errorf("%d rules", e.Rules())
 	}
@@ -115,8 +137,12 @@ func TestBuiltinRules(t *testing.T) {
 }
 
 func TestBuiltinRulesKnowTheClamAVProgram(t *testing.T) {
+	each(t, testBuiltinRulesKnowTheClamAVProgram)
+}
+
+func testBuiltinRulesKnowTheClamAVProgram(t *testing.T, workers int) {
 	program := clamProgram(t)
-	e := newEngine(t)
+	e := newEngine(t, workers)
 	for _, inFile := range []bool{false, true} {
 		if got := scanContent(t, e, program, inFile); got != "ClamAV_Test_File" {
 			t.Errorf("clam.exe (file %v): %q", inFile, got)
@@ -128,11 +154,13 @@ func TestBuiltinRulesKnowTheClamAVProgram(t *testing.T) {
 	}
 }
 
-func TestSelfTest(t *testing.T) {
-	if err := scanner.SelfTest(t.Context(), newEngine(t)); err != nil {
+func TestSelfTest(t *testing.T) { each(t, testSelfTest) }
+
+func testSelfTest(t *testing.T, workers int) {
+	if err := scanner.SelfTest(t.Context(), newEngine(t, workers)); err != nil {
 		t.Error(err)
 	}
-	greedy := newEngine(t, writeRules(t, "greedy.yar", `rule Everything { condition: true }`))
+	greedy := newEngine(t, workers, writeRules(t, "greedy.yar", `rule Everything { condition: true }`))
 	if err := scanner.SelfTest(t.Context(), greedy); err == nil || !strings.Contains(err.Error(), "rule Everything") {
 		t.Errorf("a rule that matches everything passed: %v", err)
 	}
@@ -153,9 +181,11 @@ func TestProgramHoldsNoTestFile(t *testing.T) {
 }
 
 // A file is scanned as a file: its size and its headers mean what rules expect.
-func TestRulesSeeAFile(t *testing.T) {
+func TestRulesSeeAFile(t *testing.T) { each(t, testRulesSeeAFile) }
+
+func testRulesSeeAFile(t *testing.T, workers int) {
 	program := clamProgram(t)
-	e := newEngine(t, writeRules(t, "pe.yar", `import "pe"
+	e := newEngine(t, workers, writeRules(t, "pe.yar", `import "pe"
 rule Size { condition: filesize == 544 }
 rule Entry { condition: pe.is_pe and pe.entry_point == 64 }`))
 	for _, inFile := range []bool{false, true} {
@@ -165,7 +195,9 @@ rule Entry { condition: pe.is_pe and pe.entry_point == 64 }`))
 	}
 }
 
-func TestRuleFiles(t *testing.T) {
+func TestRuleFiles(t *testing.T) { each(t, testRuleFiles) }
+
+func testRuleFiles(t *testing.T, workers int) {
 	dir := t.TempDir()
 	write := func(name, text string) {
 		t.Helper()
@@ -186,7 +218,7 @@ func TestRuleFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, paths := range [][]string{{dir}, {link}, {dir, dir}, {filepath.Join(dir, "a.yar"), filepath.Join(dir, "sub")}} {
-		e := newEngine(t, paths...)
+		e := newEngine(t, workers, paths...)
 		if e.Rules() != 5 {
 			t.Errorf("%s: %d rules", paths, e.Rules())
 		}
@@ -197,7 +229,9 @@ func TestRuleFiles(t *testing.T) {
 	}
 }
 
-func TestBadRules(t *testing.T) {
+func TestBadRules(t *testing.T) { each(t, testBadRules) }
+
+func testBadRules(t *testing.T, workers int) {
 	pipe := filepath.Join(t.TempDir(), "pipe.yar")
 	mkfifo(t, pipe)
 	bad := writeRules(t, "bad.yar", "rule Good { condition: true }\n\nrule Bad { condition: $nothing }\n")
@@ -213,7 +247,7 @@ func TestBadRules(t *testing.T) {
 		{clash, clash + ":2: duplicated identifier"},
 		{empty, "no rule in any"},
 	} {
-		e, err := New(Config{Rules: []string{tt.path}})
+		e, err := New(Config{Rules: []string{tt.path}, Workers: workers})
 		if err == nil {
 			e.Close()
 			t.Errorf("%s: no error", tt.path)
@@ -228,8 +262,10 @@ func TestBadRules(t *testing.T) {
 	}
 }
 
-func TestScanInParallel(t *testing.T) {
-	e := newEngine(t)
+func TestScanInParallel(t *testing.T) { each(t, testScanInParallel) }
+
+func testScanInParallel(t *testing.T, workers int) {
+	e := newEngine(t, workers)
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
@@ -251,10 +287,12 @@ func TestScanInParallel(t *testing.T) {
 }
 
 // slowRules take libyara for ever on a long run of one octet.
-const slowRules = `rule Slow { condition: for all i in (0..filesize) : (for all j in (0..filesize) : (uint8(i) == uint8(j))) }`
+const slowRules = `rule Slow { condition: filesize > 100KB and for all i in (0..filesize) : (for all j in (0..filesize) : (uint8(i) == uint8(j))) }`
 
-func TestOutOfTimeIsAnError(t *testing.T) {
-	e := newEngine(t, writeRules(t, "slow.yar", slowRules))
+func TestOutOfTimeIsAnError(t *testing.T) { each(t, testOutOfTimeIsAnError) }
+
+func testOutOfTimeIsAnError(t *testing.T, workers int) {
+	e := newEngine(t, workers, writeRules(t, "slow.yar", slowRules))
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	started := time.Now()
@@ -275,8 +313,10 @@ func TestOutOfTimeIsAnError(t *testing.T) {
 	}
 }
 
-func TestClose(t *testing.T) {
-	e := newEngine(t)
+func TestClose(t *testing.T) { each(t, testClose) }
+
+func testClose(t *testing.T, workers int) {
+	e := newEngine(t, workers)
 	part := newPart(t, eicar(), false)
 	var wg sync.WaitGroup
 	begun := make(chan struct{}, 4)
@@ -309,19 +349,22 @@ func TestClose(t *testing.T) {
 }
 
 func BenchmarkScan(b *testing.B) {
-	e := newEngine(b)
-	for _, size := range []int{4 << 10, 1 << 20} {
-		content := bytes.Repeat([]byte("The quick brown fox jumps over the lazy dog.\r\n"), size/46+1)[:size]
-		for _, inFile := range []bool{false, true} {
-			b.Run(fmt.Sprintf("size=%d/file=%v", size, inFile), func(b *testing.B) {
-				part := newPart(b, content, inFile)
-				b.SetBytes(int64(size))
-				for b.Loop() {
-					if _, err := e.Scan(b.Context(), part); err != nil {
-						b.Fatal(err)
+	for _, workers := range []int{0, 1, 2} {
+		e := newEngine(b, workers)
+		for _, size := range []int{4 << 10, 1 << 20} {
+			content := bytes.Repeat([]byte("The quick brown fox jumps over the lazy dog.\r\n"), size/46+1)[:size]
+			for _, inFile := range []bool{false, true} {
+				b.Run(fmt.Sprintf("workers=%d/size=%d/file=%v", workers, size, inFile), func(b *testing.B) {
+					part := newPart(b, content, inFile)
+					b.SetBytes(int64(size))
+					b.ReportAllocs()
+					for b.Loop() {
+						if _, err := e.Scan(b.Context(), part); err != nil {
+							b.Fatal(err)
+						}
 					}
-				}
-			})
+				})
+			}
 		}
 	}
 }

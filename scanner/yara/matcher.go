@@ -4,8 +4,9 @@ package yara
 
 import (
 	"context"
-	"log/slog"
+	"fmt"
 	"strconv"
+	"time"
 
 	libyara "github.com/hillu/go-yara/v4"
 
@@ -22,19 +23,16 @@ const (
 // Matcher says where the strings of rules match. It is for whoever writes rules, and runs in this process; a gateway asks an Engine.
 // It is a scanner.Matcher.
 type Matcher struct {
-	rules *libyara.Rules
+	set *ruleSet
 }
 
 // NewMatcher compiles rules as New does. Errors: those of New.
 func NewMatcher(c Config) (*Matcher, error) {
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	rules, _, err := load(c.Rules, c.Log)
+	set, err := compileHere(c.Rules)
 	if err != nil {
 		return nil, err
 	}
-	return &Matcher{rules: rules}, nil
+	return &Matcher{set}, nil
 }
 
 // Name implements scanner.Matcher.
@@ -45,19 +43,25 @@ func (m *Matcher) Name() string { return Name }
 //
 // Errors: those of Engine.Scan.
 func (m *Matcher) Matches(ctx context.Context, part *scanner.Part) ([]scanner.Match, error) {
-	s, err := libyara.NewScanner(m.rules)
-	if err != nil {
-		return nil, err
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("yara: %w", err)
 	}
-	defer s.Destroy()
+	j, err := newJudge(m.set)
+	if err != nil {
+		return nil, fmt.Errorf("yara: %w", err)
+	}
+	defer j.close()
 	var p places
-	err = run(ctx, s, part, &p)
-	return p.found, err
+	j.s.SetCallback(&p)
+	started := time.Now()
+	mem, file := part.Region()
+	err = j.scan(mem, file, part.Name, timeOf(ctx))
+	return p.found, scanError(err, started)
 }
 
 // Close gives the rules back.
 func (m *Matcher) Close() error {
-	m.rules.Destroy()
+	m.set.rules.Destroy()
 	return nil
 }
 

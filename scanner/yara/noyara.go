@@ -4,6 +4,7 @@ package yara
 
 import (
 	"context"
+	"os"
 
 	"mirrorgw/scanner"
 )
@@ -23,6 +24,12 @@ func (e *Engine) Name() string { return Name }
 // Rules returns 0.
 func (e *Engine) Rules() int { return 0 }
 
+// Slow returns nil.
+func (e *Engine) Slow() []Slow { return nil }
+
+// Health answers ErrNotCompiledIn.
+func (e *Engine) Health() Health { return Health{Err: ErrNotCompiledIn} }
+
 // Scan answers ErrNotCompiledIn.
 func (e *Engine) Scan(context.Context, *scanner.Part) (scanner.Findings, error) {
 	return nil, ErrNotCompiledIn
@@ -30,3 +37,6 @@ func (e *Engine) Scan(context.Context, *scanner.Part) (scanner.Findings, error) 
 
 // Close does nothing.
 func (e *Engine) Close() error { return nil }
+
+// Serve answers ErrNotCompiledIn.
+func Serve(*os.File, string) error { return ErrNotCompiledIn }

@@ -1,0 +1,43 @@
+// Package worker runs an engine in processes of their own, so that a mail which breaks the engine breaks one process that can
+// do nothing else, and another takes its place.
+//
+// # What it holds
+//
+//   - Pool: a fixed number of workers, each replaced as soon as it ends, and the questions put to them.
+//   - Process: one worker, asked by one goroutine at a time.
+//   - Serve: the worker's side.
+//   - Tally, Counters: what became of workers and questions.
+//
+// It knows no engine: a question and its answer are octets, whose form is the engine's (scanner/yara). What a worker cannot reach
+// is not decided here either: the program, started anew as a worker, confines itself before it says hello.
+//
+// # The way of a question
+//
+// Pool.Ask takes an idle worker, writes the question to its socket, one message, and waits for one message in answer. A content of
+// some size is no part of the message but a file descriptor beside it. The Question judges the answer, for the worker may be in the hands of
+// the mail it was asked about. Where the worker has ended, or its answer is none, the question is put once more to another worker.
+// A worker that does not answer in the question's time is killed, and the question is not put again.
+//
+// # Ownership and end
+//
+// A worker has a goroutine (supervise) that starts it, waits for its end and starts the next one, until Close. It ends with the pool,
+// and with this process, however that ends: its socket ends, and the kernel kills it when the thread that started it is gone. So that
+// goroutine keeps its thread to itself. Close waits for the questions being answered.
+//
+// # Decisions
+//
+//   - 2026: a worker is this program, executed anew: nothing of the gateway's memory is in it, as it would be after a fork, which Go
+//     cannot do in any case. The confined gateway may execute its own file for that, and nothing is won by whoever makes it: what is executed
+//     is confined as the one who does it. A launcher started before the confinement would need a protocol that passes sockets and processes
+//     on, and its end could not be mended.
+//   - 2026: packets over a socket pair (SOCK_SEQPACKET), and blocking calls at both ends. A question of 4 kB and its answer cost
+//     8 to 13 µs of processor time, both processes together; with the runtime's poller it is 12 to 18. Shared memory would save a
+//     copy of 4 kB and need a futex in the place of the socket.
+//   - 2026: time is what a question is bounded by, not processor time. A worker has one thread at work, so that the one bounds the
+//     other, and the kernel's limit for processor time counts per process, not per question.
+//   - 2026: a worker that is late gets two seconds more before it is killed: the engine has a clock of its own, and a worker that ends
+//     by itself costs nothing.
+//   - 2026: a question is put again to another worker, not always to one just started: nothing of a mail stays in a worker that
+//     answered.
+//   - 2026: workers write to no log. What they would say, a mail may have them say.
+package worker

@@ -1,0 +1,26 @@
+package worker
+
+import "sync/atomic"
+
+// Tally counts for one pool after the other, so that no figure falls when one takes another's place. The zero value is ready.
+type Tally struct {
+	started, failed, lost, crashed, late, rejected, repeated atomic.Uint64
+}
+
+// Counters of pools.
+type Counters struct {
+	WorkersStarted  uint64 // workers that have been started
+	StartsFailed    uint64 // times none could be
+	WorkersLost     uint64 // workers that ended while nobody asked them
+	WorkersCrashed  uint64 // workers that ended while they were asked
+	WorkersLate     uint64 // workers killed since they did not answer in time
+	AnswersRejected uint64 // answers that no honest worker gives; the worker was killed
+	AskedAgain      uint64 // questions put to a second worker
+}
+
+// Counters returns the counters as they stand.
+func (t *Tally) Counters() Counters {
+	return Counters{
+		t.started.Load(), t.failed.Load(), t.lost.Load(), t.crashed.Load(), t.late.Load(), t.rejected.Load(), t.repeated.Load(),
+	}
+}
