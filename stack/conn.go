@@ -31,6 +31,7 @@ type conn struct {
 
 	reading sync.Mutex // held by Read
 	in      waiting
+	taken   tcpip.SliceWriter // where data is being read to
 
 	writing sync.Mutex // held by Write
 	out     waiting
@@ -61,6 +62,7 @@ func newConn(wq *waiter.Queue, ep tcpip.Endpoint) *conn {
 func (c *conn) Read(b []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
+	defer func() { c.taken = nil }()
 	if c.in.missed() {
 		return 0, c.failed("read", os.ErrDeadlineExceeded)
 	}
@@ -68,8 +70,8 @@ func (c *conn) Read(b []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		w := tcpip.SliceWriter(b)
-		result, err := c.ep.Read(&w, tcpip.ReadOptions{})
+		c.taken = b
+		result, err := c.ep.Read(&c.taken, tcpip.ReadOptions{})
 		switch err.(type) {
 		case nil:
 			c.ep.ModerateRecvBuf(result.Count)

@@ -317,7 +317,7 @@ func (s *Stack) drain() {
 // DeliverOwn takes frames for the gateway itself, which it copies. ICMP errors about its connections to servers go no further
 // unless they quote what may be in flight.
 func (s *Stack) DeliverOwn(frames [][]byte) {
-	for _, frame := range frames {
+	for i, frame := range frames {
 		switch s.judgeICMP(frame) {
 		case forgedICMPError:
 			s.counters.icmpIgnored.Add(1)
@@ -325,6 +325,10 @@ func (s *Stack) DeliverOwn(frames [][]byte) {
 		case goodICMPError:
 			s.counters.icmpErrors.Add(1)
 		case notICMPError:
+			if superseded(frames[i:]) {
+				s.counters.acksMerged.Add(1)
+				continue
+			}
 		}
 		s.own.deliver(frame)
 	}
@@ -333,7 +337,7 @@ func (s *Stack) DeliverOwn(frames [][]byte) {
 // DeliverIntercept takes TCP segments from clients to intercepted servers, and ICMP errors about segments in the servers'
 // names, such as from a router between us and the client. It copies both.
 func (s *Stack) DeliverIntercept(frames [][]byte) {
-	for _, frame := range frames {
+	for i, frame := range frames {
 		switch s.judgeICMP(frame) {
 		case forgedICMPError:
 			s.counters.icmpIgnored.Add(1)
@@ -341,7 +345,10 @@ func (s *Stack) DeliverIntercept(frames [][]byte) {
 			s.counters.icmpErrors.Add(1)
 			s.intercept.deliver(frame)
 		case notICMPError:
-			if !s.park(frame) {
+			switch {
+			case superseded(frames[i:]):
+				s.counters.acksMerged.Add(1)
+			case !s.park(frame):
 				s.intercept.deliver(frame)
 			}
 		}

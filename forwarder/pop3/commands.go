@@ -265,7 +265,7 @@ func (s *session) quit(c *command) error {
 		return errOver
 	}
 	s.quitSent.Store(true)
-	if err := s.push(&pending{answer: answerQuit, drop: s.drop}); err != nil {
+	if err := s.push(&pending{answer: answerQuit, verb: c.verb, drop: s.drop}); err != nil {
 		return err
 	}
 	close(s.inputEnd) // before the server can answer, which spares a nudge
