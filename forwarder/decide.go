@@ -143,25 +143,8 @@ func (f *Forwarder) decideForward(p *packet) decision {
 	}
 	hop := decision{fate: forward}
 	if p.protocol == protoTCP && !p.later { // a later fragment goes on only behind its first
-		index, skipped := -1, false
-		switch {
-		case p.fragment && !p.tcpHolds():
-			return dropped(TCPFragment) // RFC 1858 section 4.2
-		case len(p.payload()) < 4:
-			return dropped(Malformed) // it hides its port
-		case !fromRouter:
-			index, skipped = f.rules.match(p.from, p.to, p.port())
-		}
-		switch {
-		case index < 0:
-		case skipped:
-			hop.past = Skipped
-		case f.bypassed(p):
-			hop.past = Bypassed
-		case p.fragment:
-			return dropped(TCPFragment)
-		default:
-			return decideIntercept(p)
+		if hop = f.decideTCP(p, fromRouter); hop.fate != forward {
+			return hop
 		}
 	}
 
@@ -186,6 +169,30 @@ func (f *Forwarder) decideForward(p *packet) decision {
 		return dropped(PingPong)
 	}
 	return hop
+}
+
+// decideTCP decides whether TCP that may go on does, or is mail.
+func (f *Forwarder) decideTCP(p *packet, fromRouter bool) decision {
+	switch {
+	case p.fragment && !p.tcpHolds():
+		return dropped(TCPFragment) // RFC 1858 section 4.2
+	case len(p.payload()) < 4:
+		return dropped(Malformed) // it hides its port
+	case fromRouter:
+		return decision{fate: forward}
+	}
+	index, skipped := f.rules.match(p.from, p.to, p.port())
+	switch {
+	case index < 0:
+		return decision{fate: forward}
+	case skipped:
+		return decision{fate: forward, past: Skipped}
+	case f.bypassed(p):
+		return decision{fate: forward, past: Bypassed}
+	case p.fragment:
+		return dropped(TCPFragment)
+	}
+	return decideIntercept(p)
 }
 
 // mayCome says whether who sent a frame may send its source (RFC 2827). One leg: the way in is the way out, so that a reverse
