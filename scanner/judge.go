@@ -52,9 +52,7 @@ type Ruling struct {
 
 // Close gives back what of the spool the ruling holds: whoever asked for it calls Close once, when Notice or the mail has been sent.
 func (r *Ruling) Close() {
-	for _, e := range r.Edits {
-		e.Text.Close()
-	}
+	closeEdits(r.Edits)
 	if r.free != nil {
 		r.free()
 	}
@@ -123,7 +121,7 @@ type Counters struct {
 	Tagged        uint64 // mails passed on with a verdict line
 	Replaced      uint64 // mails kept in quarantine and replaced by a notice
 	Retried       uint64 // mails refused for now
-	Rewritten     uint64 // of those delivered or tagged, mails in which parts were changed
+	Rewritten     uint64 // mails, or the rests of them, that a Rewriter has changed
 	KeptRest      uint64 // of those replaced, mails of which only some parts were
 	NoRoomForRest uint64 // of those replaced, mails whose rest was not kept since limits.spool_memory was used up
 

@@ -1,6 +1,9 @@
 package scanner
 
-import "context"
+import (
+	"bytes"
+	"context"
+)
 
 // Edit is a run of octets of a mail and what takes its place.
 type Edit struct {
@@ -25,5 +28,44 @@ func (j *Judge) rewrite(ctx context.Context, r *Ruling, mail *Buffer, complete b
 	r.Edits = j.rewriter.Rewrite(ctx, mail)
 	if len(r.Edits) > 0 {
 		j.counted.rewritten.Add(1)
+	}
+}
+
+// rewriteRest changes the rest of a mail, which is in b too, as one that is delivered. What it returns has its capacity in memory taken from
+// the quota in place of that of rest. Errors: errNoRoom; those of the texts. With an error rest is returned, as it was.
+func (j *Judge) rewriteRest(ctx context.Context, rest []byte, b *Buffer) ([]byte, error) {
+	edits := j.rewriter.Rewrite(ctx, b)
+	defer closeEdits(edits)
+	if len(edits) == 0 {
+		return rest, nil
+	}
+	size := int64(len(rest))
+	for _, e := range edits {
+		size += e.Text.Size() - (e.End - e.At)
+	}
+	if size > maxTrimmed || !j.scanner.spool.Quota.mayTakeMemory(size) {
+		j.counted.noRoom.Add(1)
+		return rest, errNoRoom
+	}
+	changed := bytes.NewBuffer(make([]byte, 0, size))
+	at := int64(0)
+	for _, e := range edits {
+		changed.Write(rest[at:e.At])
+		at = e.End
+		if _, err := e.Text.WriteTo(changed); err != nil {
+			j.scanner.spool.Quota.give(size, 0)
+			return rest, err
+		}
+	}
+	changed.Write(rest[at:])
+	j.freeRest(rest)
+	j.counted.rewritten.Add(1)
+	return changed.Bytes(), nil
+}
+
+// closeEdits gives the texts of edits back.
+func closeEdits(edits []Edit) {
+	for _, e := range edits {
+		e.Text.Close()
 	}
 }

@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"context"
+	"strings"
 	"testing"
 )
 
@@ -47,6 +48,41 @@ func TestRewrite(t *testing.T) {
 		}
 		if r.Close(); quota.Counters().Memory != 0 {
 			t.Errorf("%s: %d octets are not given back", tt.name, quota.Counters().Memory)
+		}
+	}
+}
+
+// The rest of a mail that is kept is changed too. It stays in the spool's memory, and where there is none left the whole mail is replaced.
+func TestRewriteOfTheRest(t *testing.T) {
+	for _, c := range []struct {
+		memory int64
+		kept   bool
+	}{{0, true}, {14 << 10, false}} {
+		b := newBench(t, nil, &seeker{needle: payload})
+		quota := &Quota{}
+		quota.SetLimits(c.memory, 0)
+		scanner, err := New(Config{Engines: []Engine{&seeker{needle: payload}}, Spool: Spool{Quota: quota, Dir: t.TempDir()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		judge, err := NewJudge(JudgeConfig{Scanner: scanner, Keeper: b.keeper, Composer: b.composer, Parts: parts{}, Rewriter: &pen{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := judge.Judge(t.Context(), origin(), newMail(t, strings.Replace(mixed(), "epilogue", strings.Repeat("x", 4<<10), 1)), true)
+		held, rewritten := int64(0), uint64(0)
+		if c.kept {
+			held, rewritten = int64(cap(r.Notice)), 1
+		}
+		counters := judge.Counters()
+		if r.KeptRest != c.kept || strings.HasPrefix(string(r.Notice), "instead\r\n") != c.kept || counters.Rewritten != rewritten || counters.NoRoomForRest != 1-rewritten {
+			t.Errorf("kept %t, %+v, %.20q", r.KeptRest, counters, r.Notice)
+		}
+		if got := quota.Counters().Memory; got != held {
+			t.Errorf("%d octets are held, want %d", got, held)
+		}
+		if r.Close(); quota.Counters().Memory != 0 {
+			t.Errorf("%d octets are held when the ruling is closed", quota.Counters().Memory)
 		}
 	}
 }

@@ -312,7 +312,10 @@ func (j *Judge) keepRest(ctx context.Context, item Item, id string, mail *Buffer
 	if v := j.scanner.Scan(ctx, b, true); v.Class != Clean {
 		return nil, fmt.Errorf("%w: the rest is %s", errWhole, v.Class)
 	}
-	return rest, nil
+	if j.rewriter != nil {
+		rest, err = j.rewriteRest(ctx, rest, b)
+	}
+	return rest, err
 }
 
 // freeRest gives the memory of what keepRest has returned back.

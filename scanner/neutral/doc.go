@@ -15,7 +15,7 @@
 //
 // Counted, and delivered as it came: parts that are signed, since a changed part has no valid signature (inside a multipart/signed, or with
 // OpenPGP in the text); parts in a transfer encoding that is none of RFC 2045, or in a charset that is no extension of ASCII; parts above
-// MaxPart and mails above MaxMail; mails that readers may take apart in several ways. A DKIM signature, which gateways check and clients
+// MaxPart, what is beyond MaxHTML or maxParts, and mails above MaxMail; mails that readers may take apart in several ways. A DKIM signature, which gateways check and clients
 // seldom do, does not hold for a changed mail, but its fields stay.
 //
 // # Ownership and end

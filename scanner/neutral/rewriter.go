@@ -18,6 +18,7 @@ import (
 const (
 	MaxMail  = 64 << 20
 	MaxPart  = 4 << 20 // as it stands in the mail
+	MaxHTML  = 8 << 20 // of all parts together: a mail costs a second or two at most
 	maxParts = 64
 )
 
@@ -73,8 +74,9 @@ func (r *Rewriter) Rewrite(ctx context.Context, mail *scanner.Buffer) []scanner.
 		return nil
 	}
 	var edits []scanner.Edit
+	left := int64(MaxHTML)
 	for i, b := range bodies {
-		if i == maxParts {
+		if left -= b.End - b.At; i == maxParts || left < 0 {
 			r.tooLarge.Add(1)
 			break
 		}

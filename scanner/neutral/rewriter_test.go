@@ -113,6 +113,7 @@ func TestWhatIsLeftAloneIsCounted(t *testing.T) {
 		{"coding", part("\r\nContent-Transfer-Encoding: x-uuencode", tracked), Counters{Coding: 1}},
 		{"a large part", part("", strings.Repeat("<p>", MaxPart/3+1)), Counters{TooLarge: 1}},
 		{"many parts", strings.Repeat(part("", tracked), maxParts+5), Counters{Changed: maxParts, TooLarge: 1}},
+		{"much of it", strings.Repeat(part("", strings.Repeat("<p>", 1<<20)+"<script>"), 3), Counters{Changed: 2, TooLarge: 1}},
 		{"ambiguous", part("\r\nContent-Type: text/plain", tracked), Counters{Ambiguous: 1}},
 		{"a large mail", strings.Repeat("x", MaxMail), Counters{TooLarge: 1}},
 	} {
