@@ -83,7 +83,7 @@ func TestDecode(t *testing.T) {
 		{"uu", NewUU, "%:&5L;&\\\r\n`\r\nend\r\nnot this", "hello"},
 		{"uu, blanks lost", NewUU, "#86(\n#    \nend\n", "ab\x00\x00\x00\x00"},
 		{"uu without end", NewUU, "%:&5L;&\\", "hello"},
-		{"uu, a count too high", NewUU, "M:&5L\n", "hel\x00\x00"},
+		{"uu, a count too high", NewUU, "M:&5L\n", "hel" + strings.Repeat("\x00", 42)},
 
 		{"yEnc", NewYEnc, "=ypart begin=1 end=5\r\n\x92\x8f\x96\r\n\x96\x99=\x7d\r\n=yend size=6\r\nnot this", "hello\x13"},
 
@@ -175,24 +175,32 @@ func FuzzQuotedPrintable(f *testing.F) {
 	})
 }
 
-// Law: what is encoded in uuencode and in yEnc decodes to the same octets, and no text decodes to more than its length.
+// Law: what is encoded in uuencode and in yEnc decodes to the same octets, also where blanks are lost at the ends of lines, and no text
+// decodes to more than its length or, of uuencode, what its lines announce.
 func FuzzUUAndYEnc(f *testing.F) {
 	f.Add([]byte("hello"), 2)
 	f.Add([]byte{0, 0x60, '=', '\n', 19, 214, 224, 227}, 1)
 	f.Add([]byte("M\r\n=\n=yend"), 1)
+	f.Add(make([]byte, 200), 3)
 	f.Fuzz(func(t *testing.T, data []byte, piece int) {
 		piece = max(piece&127, 1)
+		var trimmed strings.Builder
+		for line := range strings.Lines(strings.ReplaceAll(uuencode(data), "`", " ")) {
+			trimmed.WriteString(strings.TrimRight(line, " \r\n") + "\n")
+		}
 		for name, c := range map[string]struct {
 			text     string
 			decoding decoding
+			growth   int
 		}{
-			"uu":   {uuencode(data), NewUU},
-			"yEnc": {yencode(data), NewYEnc},
+			"uu":         {uuencode(data), NewUU, 63},
+			"uu trimmed": {trimmed.String(), NewUU, 63},
+			"yEnc":       {yencode(data), NewYEnc, 1},
 		} {
 			if got := decode(t, c.decoding, c.text, piece); got != string(data) {
 				t.Errorf("%s %q: got %q, want %q", name, c.text, got, data)
 			}
-			if got := decode(t, c.decoding, string(data), piece); len(got) > len(data) {
+			if got := decode(t, c.decoding, string(data), piece); len(got) > c.growth*len(data) {
 				t.Errorf("%s: %q grew to %q", name, data, got)
 			}
 		}

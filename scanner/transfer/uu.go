@@ -3,7 +3,8 @@ package transfer
 import "io"
 
 // NewUU returns a decoder of uuencode that writes to w. It is given what follows the begin line, and stops at the end line. Where a
-// line is shorter than its count says, blanks have been lost at its end, and stand for zeros.
+// line is shorter than its count says, blanks have been lost at its end, and stand for zeros: so a line of one octet and its end may
+// be up to 63 octets.
 func NewUU(w io.Writer) io.WriteCloser {
 	d := &uuDecoder{out: flusher{w: w}}
 	d.lines.take = d.line
@@ -36,7 +37,6 @@ func (d *uuDecoder) line(line []byte) {
 		}
 		return 0
 	}
-	count = min(count, len(line)) // no more than the text had room for
 	for i := 0; count > 0; i += 4 {
 		a, b, c, e := at(i), at(i+1), at(i+2), at(i+3)
 		for _, octet := range [3]byte{a<<2 | b>>4, b<<4 | c>>2, c<<6 | e} {

@@ -8,63 +8,38 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
+
+	"mirrorgw/testnet"
 )
 
-// clamdStarts bounds the wait for clamd.
-const clamdStarts = 60 * time.Second
-
-// askClamd has a clamd of its own read the mails in folder, with one signature for each payload, and returns the ids of those in
-// which it finds something.
-func askClamd(ctx context.Context, folder, scratch string, known []payload) (found map[string]bool, err error) {
-	database := filepath.Join(scratch, "clamd")
-	if err := os.Mkdir(database, 0o700); err != nil {
-		return nil, err
-	}
+// startClamd starts a clamd of its own with one signature for each payload. Kill must follow.
+func startClamd(ctx context.Context, scratch string, known []payload) (*testnet.Clamd, error) {
 	var hashes, texts strings.Builder
 	for _, p := range known {
 		fmt.Fprintf(&hashes, "%s:%d:%s\n", p.digest(), len(p.content), p.name)
 		fmt.Fprintf(&texts, "%s:0:0:%s\n", p.name, hex.EncodeToString([]byte(p.content)))
 	}
-	socket := filepath.Join(database, "clamd.ctl")
-	config := "LocalSocket " + socket + "\nDatabaseDirectory " + database + "\nTemporaryDirectory " + database +
-		"\nForeground yes\nAlertExceedsMax yes\nAlertEncrypted yes\nSelfCheck 0\n"
-	for name, text := range map[string]string{"corpus.hsb": hashes.String(), "corpus.ndb": texts.String(), "clamd.conf": config} {
-		if err := os.WriteFile(filepath.Join(database, name), []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	clamd := exec.CommandContext(ctx, "clamd", "--config-file="+filepath.Join(database, "clamd.conf"))
-	if err := clamd.Start(); err != nil {
-		cancel()
+	folder := filepath.Join(scratch, "clamd")
+	if err := os.Mkdir(folder, 0o700); err != nil {
 		return nil, err
 	}
-	ended := make(chan error, 1)
-	// It ends with clamd, which is killed by cancel.
-	go func() { ended <- clamd.Wait() }()
-	defer func() {
-		cancel()
-		<-ended
-	}()
-	var conn net.Conn
-	for deadline := time.Now().Add(clamdStarts); conn == nil; {
-		select {
-		case err := <-ended:
-			ended <- err
-			return nil, fmt.Errorf("clamd has ended: %w", err)
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-		if conn, err = net.Dial("unix", socket); err != nil && time.Now().After(deadline) {
-			return nil, err
-		}
+	c, err := testnet.NewClamd(folder, "AlertExceedsMax yes\nAlertEncrypted yes\n", map[string]string{"corpus.hsb": hashes.String(), "corpus.ndb": texts.String()})
+	if err != nil {
+		return nil, err
+	}
+	return c, c.Start(ctx)
+}
+
+// askClamd has a clamd read the mails in folder, and returns the ids of those in which it finds something.
+func askClamd(ctx context.Context, clamd *testnet.Clamd, folder string) (found map[string]bool, err error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", strings.TrimPrefix(clamd.Address(), "unix:"))
+	if err != nil {
+		return nil, err
 	}
 	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	if _, err := io.WriteString(conn, "zCONTSCAN "+folder+"\x00"); err != nil {
 		return nil, err
 	}

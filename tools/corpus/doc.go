@@ -10,13 +10,39 @@
 //     of ambiguity; the numbers are those of the product's requirements (D1 to D14).
 //   - oracle.go: the parsers. Each is a program, or a driver of a few lines around a library (drivers, _goparsers, npm), that is shown
 //     all mails at once. A parser that is not installed is left out, and said to be.
-//   - clamd.go, gateway.go: the scanners. Both know the payloads by one signature each, and nothing else.
+//   - clamd.go, gateway.go: the scanners. Both know the payloads by one signature each, and nothing else. The gateway is asked twice: with
+//     YARA alone, and with clamd beside it.
 //   - table.go: what is printed.
+//
+// # What was measured
+//
+// Of 2,868 mails, at least one parser extracts the payload from 2,256 (ClamAV 1.4.6, November 2026):
+//
+//	reader               missed
+//	ripmime                 384
+//	mime-tools              762
+//	python                  788
+//	munpack                 801
+//	postal-mime             808
+//	mailparser              970
+//	emailjs-mime-parser   1,024
+//	mu                    1,024
+//	enmime                1,118
+//	mhstore               1,187
+//	go-message            1,230
+//	go-standard           1,250
+//	clamd                   298
+//	mirrorgw with YARA        0    and 24 held as unscannable
+//	mirrorgw with clamd       0    and 16 held as unscannable
+//
+// What is held is nested deeper than scan.limits.depth. Of 203 ordinary mails, with YARA and clamd, none is unscannable.
 //
 // # Decisions
 //
 //   - 2026: a payload counts as extracted when some part is the payload octet for octet, line ends behind it aside. The scanners' rules
 //     match it at the beginning of a part only, so that finding it takes decoding exactly what the client does.
+//   - 2026: what clamd finds beside YARA counts as found with clamd alone, since every engine is asked about everything. A mail in which only the
+//     other finds something counts as missed.
 //   - 2026: the corpus is made anew each time, in the same order with the same octets; nothing of it lies in the repository, and so
 //     nothing there is taken for malware.
 //   - 2026: the Go and npm parsers are modules of their own with locked versions. Nothing they need becomes the product's.

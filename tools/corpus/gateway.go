@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"mirrorgw/testnet"
 )
 
 // judged is what the gateway says of one mail.
@@ -18,7 +20,20 @@ type judged struct {
 	Verdict string `json:"verdict"`
 	Cause   string `json:"cause"`
 	Action  string `json:"action"`
-	Detail  string `json:"detail"`
+
+	Findings []struct {
+		Engine string `json:"engine"`
+	} `json:"findings"`
+}
+
+// by says whether an engine has found something.
+func (j judged) by(engine string) bool {
+	for _, f := range j.Findings {
+		if f.Engine == engine {
+			return true
+		}
+	}
+	return false
 }
 
 // buildGateway builds mirrorgw from the module that source lies in.
@@ -32,9 +47,9 @@ func buildGateway(ctx context.Context, source, scratch string) (string, error) {
 	return program, nil
 }
 
-// askGateway judges the files in a folder with `mirrorgw scan` and one YARA rule for each payload, and returns what it says by the
-// name of the file.
-func askGateway(ctx context.Context, program, folder, scratch string, known []payload) (map[string]judged, error) {
+// askGateway judges the files in a folder with `mirrorgw scan`, with one YARA rule for each payload and with clamd, unless that is nil.
+// It returns what is said of each by the name of the file.
+func askGateway(ctx context.Context, program, folder, scratch string, known []payload, clamd *testnet.Clamd) (map[string]judged, error) {
 	var rules strings.Builder
 	for i, p := range known {
 		// The self-test's file is a line of text: what may follow is the end of that line.
@@ -46,7 +61,11 @@ func askGateway(ctx context.Context, program, folder, scratch string, known []pa
 	if err := os.WriteFile(yara, []byte(rules.String()), 0o600); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(config, fmt.Appendf(nil, "routers: [192.0.2.1]\naddresses: [192.0.2.2/24]\nscan:\n  yara:\n    rules: [%q]\n", yara), 0o600); err != nil {
+	text := fmt.Sprintf("routers: [192.0.2.1]\naddresses: [192.0.2.2/24]\nscan:\n  yara:\n    rules: [%q]\n", yara)
+	if clamd != nil {
+		text += fmt.Sprintf("  clamd:\n    address: [%q]\n", clamd.Address())
+	}
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, program, "--config", config, "scan", "--json", folder)

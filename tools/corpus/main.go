@@ -44,8 +44,10 @@ func run(ctx context.Context, source, keep string) (err error) {
 	if err := r.print(os.Stdout); err != nil {
 		return err
 	}
-	if len(r.misses()) > 0 {
-		return errMissed
+	for _, engine := range r.engines() {
+		if len(r.misses(engine)) > 0 {
+			return errMissed
+		}
 	}
 	return nil
 }
@@ -76,18 +78,28 @@ func measure(ctx context.Context, source, scratch string, choose func([]mail) []
 	if err != nil {
 		return nil, err
 	}
-	if r.gateway, err = askGateway(ctx, program, folder, scratch, known); err != nil {
+	clamd, err := startClamd(ctx, scratch, known)
+	if err == nil {
+		defer clamd.Kill()
+		r.clamd, err = askClamd(ctx, clamd, folder)
+	}
+	if err != nil {
+		clamd, r.clamd, r.missing = nil, nil, append(r.missing, fmt.Sprintf("clamd: %v", err))
+	}
+	if r.alone, err = askGateway(ctx, program, folder, scratch, known, nil); err != nil {
 		return nil, err
+	}
+	if clamd != nil {
+		if r.both, err = askGateway(ctx, program, folder, scratch, known, clamd); err != nil {
+			return nil, err
+		}
 	}
 	var digests []string
 	for _, p := range known {
 		digests = append(digests, p.digest())
 	}
-	if r.extracted, r.missing, err = askOracle(ctx, source, folder, scratch, r.mails, digests); err != nil {
-		return nil, err
-	}
-	if r.clamd, err = askClamd(ctx, folder, scratch, known); err != nil {
-		r.clamd, r.missing = nil, append(r.missing, fmt.Sprintf("clamd: %v", err))
-	}
-	return r, nil
+	var missing []string
+	r.extracted, missing, err = askOracle(ctx, source, folder, scratch, r.mails, digests)
+	r.missing = append(r.missing, missing...)
+	return r, err
 }
