@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -178,6 +179,37 @@ func TestExpect(t *testing.T) {
 		}}, "Subject: x\n\ntext")
 		if v.Class != test.want || v.Class == Unscannable && (v.Cause != CauseBudget || len(engine.parts()) != 1) {
 			t.Errorf("a part that states %d octets: %+v, parts %q", test.states, v, engine.parts())
+		}
+	}
+}
+
+// cycle is an Opener of contents that hold each other in turn: n of them, and then the first again; or, for n = 0, ever other ones.
+type cycle struct{ n int }
+
+func (cycle) Name() string { return "cycle" }
+
+func (c cycle) Open(_ context.Context, part *Part, out Contents) error {
+	text, err := io.ReadAll(part.Reader())
+	if err != nil {
+		return err
+	}
+	at, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil // none of its kinds
+	}
+	if at++; c.n > 0 {
+		at %= c.n
+	}
+	return out.Member("", "", strings.NewReader(strconv.Itoa(at)))
+}
+
+// Archives that hold each other in a circle are judged once each, of whatever length the circle is. Where each differs from all before,
+// as archives do that hold themselves but for a checksum, the depth is the bound.
+func TestCircles(t *testing.T) {
+	for n, want := range []Cause{CauseBudget, CauseNone, CauseNone, CauseNone} {
+		v, engine := scanWith(t, Limits{}, cycle{n}, crlf("\n0"))
+		if v.Cause != want || len(engine.asked) != 1+max(n, 1) && n > 0 {
+			t.Errorf("a circle of %d: %+v, asked about %q", n, v, engine.asked)
 		}
 	}
 }

@@ -1,0 +1,104 @@
+//go:build !noyara
+
+package scanner_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"mirrorgw/scanner"
+	"mirrorgw/scanner/archive"
+	"mirrorgw/scanner/carve"
+	"mirrorgw/scanner/envelope"
+	"mirrorgw/scanner/recode"
+	"mirrorgw/scanner/yara"
+)
+
+// TestBombs: with all that the gateway has to open mails and the built-in rules, mails that ask for too much are over the budget within a
+// second. Three times over that is too slow; once may be a machine that is busy with something else.
+func TestBombs(t *testing.T) {
+	var parts, types, messages strings.Builder
+	parts.WriteString("Content-Type: multipart/mixed; boundary=b\r\n\r\n")
+	for i := range 20_000 {
+		fmt.Fprintf(&parts, "--b\r\nContent-Type: a/b\r\n\r\npart %d\r\n", i)
+	}
+	for i := range 250 {
+		fmt.Fprintf(&types, "Content-Type: multipart/mixed; boundary=b%[1]d\r\n\r\n--b%[1]d\r\n", i)
+		messages.WriteString("Content-Type: message/rfc822\r\n\r\n")
+	}
+	engine, err := yara.New(yara.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	s, err := scanner.New(scanner.Config{
+		Engines: []scanner.Engine{engine},
+		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, recode.Opener{}, archive.Opener{}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, mail := range map[string]string{
+		"20,000 parts":         parts.String(),
+		"250 multiparts deep":  types.String() + "\r\nx\r\n",
+		"250 messages deep":    messages.String() + "\r\nx\r\n",
+		"archives of archives": attach(t, "base64", nestedArchive(t)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			held := scanner.Spool{}.NewBuffer()
+			defer held.Close()
+			if _, err := held.Write([]byte(mail)); err != nil {
+				t.Fatal(err)
+			}
+			var v scanner.Verdict
+			for range 3 {
+				if v = s.Scan(t.Context(), held, true); v.Took <= time.Second {
+					break
+				}
+			}
+			t.Logf("%d octets: %v, %s", len(mail), v.Took, v.Detail)
+			if v.Class != scanner.Unscannable || v.Cause != scanner.CauseBudget || len(v.Also) > 0 {
+				t.Errorf("%+v", v)
+			}
+			if v.Took > time.Second && !raceDetector {
+				t.Errorf("it took %v", v.Took)
+			}
+		})
+	}
+}
+
+// nestedArchive returns an archive of sixteen archives of sixteen archives, and so on, five deep, around a file of 420 MiB of zeros.
+func nestedArchive(t *testing.T) []byte {
+	t.Helper()
+	packed := archiveOf(t, 1, make([]byte, 1<<20), 420)
+	for range 5 {
+		packed = archiveOf(t, 16, packed, 1)
+	}
+	return packed
+}
+
+// archiveOf returns an archive of n members, each of which holds content so many times.
+func archiveOf(t *testing.T, n int, content []byte, times int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for i := range n {
+		member, err := w.Create(fmt.Sprintf("lib %d.zip", i))
+		for range times {
+			if err == nil {
+				_, err = member.Write(content)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
