@@ -49,6 +49,8 @@
 //     defect to a mail would hide the one that matters.
 //   - 2026: all engines are asked about everything, also when one has found something: what they say is noted in the order of the
 //     engines, so that a verdict does not depend on which was faster.
+//   - 2026: a part that stands unencoded in a content in memory is a view of it (Buffer.view). In a file it is copied: an engine is given a
+//     file whole.
 //   - 2026: no ICAP (RFC 3507). The Go clients there are were not to be had from the module proxy, so none could be judged, and one of
 //     our own is not what this program is for. Reverse when there is one that is kept up.
 //   - 2026: when time runs out, the mail is to blame (budget), unless one call of an engine took half of it (error).

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
 	"mime/quotedprintable"
 	"net/mail"
@@ -179,35 +178,5 @@ func TestTestMails(t *testing.T) {
 		if v := scan.Scan(t.Context(), buffer, true); v.Class != scanner.Infected {
 			t.Errorf("%s: %s, %s", name, v.Class, v.Detail)
 		}
-	}
-}
-
-func BenchmarkPipeline(b *testing.B) {
-	engine, err := yara.New(yara.Config{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer engine.Close()
-	scan, err := scanner.New(scanner.Config{Engines: []scanner.Engine{engine}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, size := range []int{4 << 10, 1 << 20} {
-		text := "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
-			strings.Repeat(strings.Repeat("QUJD", 19)+"\r\n", size/78) + "--b--\r\n"
-		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				buffer := scanner.Spool{}.NewBuffer()
-				if _, err := buffer.Write([]byte(text)); err != nil {
-					b.Fatal(err)
-				}
-				if v := scan.Scan(b.Context(), buffer, true); v.Class != scanner.Clean {
-					b.Fatal(v.Detail)
-				}
-				buffer.Close()
-			}
-		})
 	}
 }

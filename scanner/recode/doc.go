@@ -20,5 +20,8 @@
 //
 //   - 2026: rules are written for ASCII and UTF-8, and clients turn texts into what they display before they act on them, so engines
 //     get both. Charsets that agree with ASCII where it counts (ISO 8859, Windows, EUC, Shift JIS) need nothing.
+//   - 2026: one Latin letter in a shift is enough, whatever else is in the content: there are decoders of UTF-7 that pass octets over or on
+//     which it cannot hold. Of random octets, as in a large compressed file, one place in four million has one by chance, and such a
+//     content costs as much again.
 //   - 2026: HTML is not parsed: references such as &colon; within a URL are not undone.
 package recode

@@ -64,4 +64,24 @@
 //     over waking six goroutines for each command and its reply. Next: cheaper carving of short plain text, one goroutine in place of the
 //     server pump and its watch, log lines written together.
 //   - On a machine that does other things, nice(1) is of no use where the scheduler groups by session: /proc/PID/autogroup is.
+//
+// # What was learnt of judging
+//
+// 2026-11-22, BenchmarkMail in package scanner, in process, the least of several runs on a machine that others used as well: what a mail costs in
+// CPU time, with all openers, before and after the changes below.
+//
+//   - Without an engine: 61 to 26 µs for 4 kB of text, 103 to 40 µs with an attachment; of 10 MB, 163 to 92 ms for an attachment, 58 to 43 ms
+//     for text, 58 to 46 ms with a dot before each line.
+//   - With the built-in rules: 84 to 47 µs and 120 to 86 µs; 224 to 193 ms, 121 to 101 ms, 116 to 95 ms.
+//   - What paid: looking for the magic of archives once instead of at each of a thousand places (half of a small mail), and not in a text that
+//     lacks its rare octet; runs of lines in place of lines, in the walk and in carving; base64 by tables of whole quanta; no copy of what
+//     is in memory already.
+//   - What did not: hashing parts while they are written, shorter reads. Neither could be told from nothing.
+//   - The floor is libyara: 2 ns an octet and pass when nothing else runs, and a mail of one part is two passes. That the second could be
+//     left, since all its octets were in the first, holds for rules that know no offset, size, count or negation only; libyara does
+//     not tell which those are.
+//   - A third of the attachment is its reading in UTF-7: of random octets, one place in four million looks like a Latin letter in it, and all
+//     of the content is then judged once more. It stays, for there are clients that decode UTF-7 whatever else stands in the text.
+//   - Next: a part that is not encoded as a view of the mail's file, as it is one of its memory already, which saves writing it (a tenth of
+//     a large text), and needs an engine that takes a file from an offset on.
 package main
