@@ -27,7 +27,7 @@ func (p *program) app() *cli.App {
 func (p *program) commands() []*cli.Command {
 	all := []*cli.Command{
 		p.checkCommand(), p.scanCommand(), p.quarantineCommand(), p.statusCommand(), p.captureCommand(), p.reloadCommand(), p.bypassCommand(), p.topCommand(), p.reportCommand(),
-		p.documentsCommand(), p.deviceCommand(), p.labCommand(), p.versionCommand(),
+		p.documentsCommand(), p.workerCommand(), p.deviceCommand(), p.labCommand(), p.versionCommand(),
 	}
 	if p.rooms.newGateway != nil {
 		all = append(all, p.runCommand())

@@ -35,9 +35,13 @@ func (p *program) check(c *cli.Context) error {
 	if err := checkNamed(file); err != nil {
 		return err
 	}
-	if rules := file.Config.Scan.YARA.Rules; p.rooms.compileRules != nil && len(rules) > 0 {
-		if err := p.rooms.compileRules(rules); err != nil {
+	if rules := file.Config.Scan.YARA; p.rooms.compileRules != nil && len(rules.Rules) > 0 {
+		slow, err := p.rooms.compileRules(rules)
+		if err != nil {
 			return &exitError{exitUsage, err}
+		}
+		for _, s := range slow {
+			fmt.Fprintf(p.stderr, "warning: slow %s\n", plain(s))
 		}
 	}
 	for _, warning := range file.Warnings() {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,9 @@ func reachOf(cfg *config.Config, file string) confine.Config {
 		Read:    []string{"/proc/sys/net", "/sys/class/net", "/sys/devices"}, // what the kernel says about interfaces
 		Write:   []string{cfg.Quarantine.Dir, filepath.Dir(cfg.Control.Socket)},
 		Spool:   cfg.Spool.Dir,
-		Sockets: []string{cfg.Control.Socket}, // its own, as seen by who watches over it
-		Devices: []string{tunDevice},          // opened again when the interface was deleted
+		Sockets: []string{cfg.Control.Socket},    // its own, as seen by who watches over it
+		Devices: []string{tunDevice, os.DevNull}, // the first opened again when the interface was deleted, the other for workers
+		Execute: ownFiles(),
 	}
 	if c.Spool == "" {
 		c.Spool = os.TempDir()
@@ -76,6 +78,30 @@ func reachOf(cfg *config.Config, file string) confine.Config {
 		c.Sockets = append(c.Sockets, manager)
 	}
 	return c
+}
+
+// ownFiles returns what this program was loaded from, as it is needed to start it anew as a worker: its own file, and the folders of its
+// loader and libraries, which an upgrade replaces while it runs.
+func ownFiles() []string {
+	var paths []string
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return nil // no worker can be started then, which will be told
+	}
+	self, err := os.Readlink("/proc/self/exe")
+	for line := range strings.Lines(string(maps)) {
+		fields := strings.Fields(line) // addresses, rights, offset, device, inode, and the file if there is one
+		if len(fields) != 6 || !strings.Contains(fields[1], "x") || !filepath.IsAbs(fields[5]) {
+			continue
+		}
+		path := fields[5]
+		if err != nil || path != self {
+			path = filepath.Dir(path)
+		}
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
 // outOfReach says of an error during a reload what a confined process cannot know: that permission may be lacking because of

@@ -46,7 +46,7 @@ func TestReach(t *testing.T) {
 		t.Errorf("%q", reach.Read)
 	}
 	if !slices.Equal(reach.Write, []string{"/var/q", "/run/m"}) || reach.Spool != "/var/spool/m" ||
-		!slices.Equal(reach.Devices, []string{"/dev/net/tun"}) || !slices.Equal(reach.Sockets, []string{"/run/m/ctl", "/run/clamav", "/run/systemd/notify"}) || len(reach.Listen) > 0 || !slices.Equal(reach.Connect, []uint16{3310, 11333, 783}) {
+		!slices.Equal(reach.Devices, []string{"/dev/net/tun", "/dev/null"}) || !slices.Equal(reach.Sockets, []string{"/run/m/ctl", "/run/clamav", "/run/systemd/notify"}) || len(reach.Listen) > 0 || !slices.Equal(reach.Connect, []uint16{3310, 11333, 783}) {
 		t.Errorf("%+v", reach)
 	}
 	cfg.Spool.Dir = ""

@@ -38,6 +38,8 @@
 //   - 2026: `device up` makes what is missing and gives it to the service user; what is there already and belongs to somebody else
 //     it names, with the command that mends it, and leaves alone. /dev/net/tun is opened to the user's group where only root
 //     may open it: udev's rule would open it to everybody, and a TAP without an owner with it.
+//   - 2026: a process confined by Landlock cannot confine itself any further as a whole, since the list of its threads is a file. So it
+//     confines the thread that starts a worker, and the worker, which is then confined from its first instruction, filters its calls alone.
 //   - 2026: what a reload may change is a short list (reload.go), and a key that is not on it is refused: a new key is safe by
 //     default. Which flows are intercepted is not on it, since the forwarder decides by rule and not by flow.
 //   - 2026: a reload builds the rooms behind the engines anew beside the old ones. Judges and relays have successors that count

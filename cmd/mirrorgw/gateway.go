@@ -18,6 +18,7 @@ import (
 	"mirrorgw/forwarder/capture"
 	"mirrorgw/scanner"
 	"mirrorgw/scanner/quarantine"
+	"mirrorgw/scanner/worker"
 	"mirrorgw/scanner/yara"
 	"mirrorgw/stack"
 )
@@ -45,7 +46,10 @@ type mirror struct {
 	quota      scanner.Quota // of every mail that is held
 
 	scanTimes metrics.Histogram // by engine
-	reloading sync.Mutex        // held by Reload: one at a time
+	workers   worker.Tally      // of every rule set there was
+
+	confineWorkers func() error
+	reloading      sync.Mutex // held by Reload: one at a time
 
 	ready chan struct{} // closed when frames flow and mail is judged
 	moved chan struct{} // tells watchEngines that m.mail is another one
@@ -58,7 +62,7 @@ type mirror struct {
 
 // newMirror builds the gateway and opens its device. What can fail without a trace comes first, the device last.
 func newMirror(cfg *config.Config, log *slog.Logger) (_ gateway, err error) {
-	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{}), moved: make(chan struct{}, 1), tap: capture.New(nil)}
+	m := &mirror{cfg: cfg, log: log, started: time.Now(), ready: make(chan struct{}), moved: make(chan struct{}, 1), tap: capture.New(nil), confineWorkers: confineWorkers()}
 	device := deviceOf(cfg)
 	mac := device.MAC
 	addresses := withLinkLocal(cfg.Addresses, stack.LinkLocal(mac))

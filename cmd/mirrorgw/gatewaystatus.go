@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"reflect"
@@ -72,10 +70,7 @@ func (m *mirror) addMail(s *control.Status) {
 		s.Engines = []control.Engine{{Name: yara.Name, State: "starting", Detail: "compiling rules"}}
 		return
 	}
-	s.Engines = []control.Engine{{Name: yara.Name, State: "ok", Detail: fmt.Sprintf("libyara %s, %d rules", yara.Version(), rooms.engine.Rules())}}
-	if older > 0 {
-		s.Engines[0].Detail += fmt.Sprintf("; older rules of %d reloads until their sessions end", older)
-	}
+	m.addYARA(s, rooms.engine, older)
 	s.Flowing = flowsOf(m.cfg.Intercept, rooms.relays)
 	rooms.others.addEngines(s)
 	addSpam(s, rooms.spam)
@@ -182,15 +177,6 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// compileRules says what is wrong with rule files and folders.
-func compileRules(paths []string) error {
-	engine, err := yara.New(yara.Config{Rules: paths})
-	if err != nil {
-		return err
-	}
-	return engine.Close()
-}
-
 // openMatcher compiles rule files and folders for the command that says where they match.
 func openMatcher(rules []string) (matcher, error) {
 	m, err := yara.NewMatcher(yara.Config{Rules: rules})
@@ -198,11 +184,6 @@ func openMatcher(rules []string) (matcher, error) {
 		return nil, rulesError(err)
 	}
 	return m, nil
-}
-
-// openEngine compiles rule files and folders for the command that judges without a gateway.
-func openEngine(rules []string, log *slog.Logger) (engine, error) {
-	return yara.New(yara.Config{Rules: rules, Log: log})
 }
 
 // builtIn returns the rooms of this build.

@@ -54,7 +54,7 @@ func (m *mirror) openMail(ctx context.Context) error {
 // newMailRooms compiles the rules of cfg, tests the engine and builds the rooms behind it. They count on where those of before,
 // which may be nil, have come to.
 func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *mailRooms) (_ *mailRooms, err error) {
-	engine, err := yara.New(yara.Config{Rules: cfg.Scan.YARA.Rules, Log: m.log})
+	engine, err := yara.New(yaraConfig(cfg.Scan.YARA, m.confineWorkers, &m.workers, m.log))
 	if err != nil {
 		return nil, rulesError(err)
 	}

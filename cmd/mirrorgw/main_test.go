@@ -14,6 +14,7 @@ import (
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/control"
 	"mirrorgw/cmd/mirrorgw/metrics"
+	"mirrorgw/scanner/yara"
 )
 
 // asMain makes the test binary be the program, for what needs a process. With the value wholeGateway it is the product; with
@@ -24,7 +25,8 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if mode := os.Getenv(asMain); mode != "" && !slices.Contains(os.Args, "-test.fuzzworker") {
+	mode := os.Getenv(asMain)
+	if mode != "" && !slices.Contains(os.Args, "-test.fuzzworker") || slices.Equal(os.Args[1:], yara.WorkerArgs()) { // a worker of a test's own engine
 		p := &program{args: os.Args, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, rooms: rooms{newGateway: newIdle}}
 		if mode == wholeGateway {
 			p.rooms = builtIn()
@@ -217,9 +219,9 @@ func TestCheckCompilesRules(t *testing.T) {
 	rule := write(t, "rule.yar", "rule a {")
 	file := write(t, "m.yaml", valid(t.TempDir())+"scan: {yara: {rules: ["+rule+"]}}\n")
 	var asked []string
-	r := rooms{compileRules: func(paths []string) error {
-		asked = paths
-		return errors.New(rule + ":1: syntax error")
+	r := rooms{compileRules: func(cfg config.YARA) ([]string, error) {
+		asked = cfg.Rules
+		return nil, errors.New(rule + ":1: syntax error")
 	}}
 	code, _, stderr := call(t, r, "check", "-c", file)
 	if code != exitUsage || stderr != "mirrorgw: "+rule+":1: syntax error\n" || len(asked) != 1 || asked[0] != rule {

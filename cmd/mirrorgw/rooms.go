@@ -19,11 +19,11 @@ type rooms struct {
 	// confine takes what a gateway at work does not need from this process, for good; file is where the configuration was read.
 	confine func(cfg *config.Config, file string) (confine.Report, error)
 
-	// compileRules says what is wrong with YARA rule files and folders, as FILE:LINE: message, one a line.
-	compileRules func(paths []string) error
+	// compileRules says what is wrong with YARA rules, as FILE:LINE: message, one a line, and which are slow.
+	compileRules func(config.YARA) (slow []string, err error)
 
 	// openEngine compiles YARA rules for `scan`. What is wrong with them it says as compileRules does.
-	openEngine func(rules []string, log *slog.Logger) (engine, error)
+	openEngine func(cfg config.YARA, log *slog.Logger) (engine, error)
 
 	// openMatcher compiles YARA rules for `scan --explain`, which asks where they match.
 	openMatcher func(rules []string) (matcher, error)

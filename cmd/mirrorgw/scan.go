@@ -85,7 +85,7 @@ func (p *program) scan(c *cli.Context) error {
 // openScanner returns what judges mail in a gateway of this configuration, the engine tested. The caller closes the engine.
 func (p *program) openScanner(ctx context.Context, cfg *config.Config) (_ engine, _ *scanner.Scanner, err error) {
 	log := slog.New(slog.DiscardHandler) // what an engine has to say of a mail is in the verdict
-	e, err := p.rooms.openEngine(cfg.Scan.YARA.Rules, log)
+	e, err := p.rooms.openEngine(cfg.Scan.YARA, log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -63,7 +63,7 @@ func (s *stub) Scan(_ context.Context, part *scanner.Part) (scanner.Findings, er
 }
 
 func (s *stub) rooms() rooms {
-	return rooms{openEngine: func([]string, *slog.Logger) (engine, error) { return s, nil }}
+	return rooms{openEngine: func(config.YARA, *slog.Logger) (engine, error) { return s, nil }}
 }
 
 // tree makes files in a fresh folder, by path and content, and returns the folder.
@@ -296,8 +296,8 @@ func TestScanExitCodes(t *testing.T) {
 
 func TestScanUsage(t *testing.T) {
 	broken := errors.New("/etc/mirrorgw/rules/a.yar:3: syntax error")
-	bad := rooms{openEngine: func([]string, *slog.Logger) (engine, error) { return nil, broken }}
-	blind := rooms{openEngine: func([]string, *slog.Logger) (engine, error) { return blindEngine{}, nil }}
+	bad := rooms{openEngine: func(config.YARA, *slog.Logger) (engine, error) { return nil, broken }}
+	blind := rooms{openEngine: func(config.YARA, *slog.Logger) (engine, error) { return blindEngine{}, nil }}
 	file := write(t, "m.yaml", valid(t.TempDir())+"nope: 1\n")
 	for _, c := range []struct {
 		rooms rooms
@@ -335,8 +335,8 @@ func TestScanKeepsToTheConfiguration(t *testing.T) {
 	})
 	file := write(t, "m.yaml", valid(t.TempDir())+"scan: {limits: {message: 2KiB}, policy: {oversize: retry}, yara: {rules: [/some/rules]}}\nspool: {memory: 1KiB, max: 8KiB, dir: "+t.TempDir()+"}\n")
 	var asked []string
-	r := rooms{openEngine: func(rules []string, _ *slog.Logger) (engine, error) {
-		asked = rules
+	r := rooms{openEngine: func(cfg config.YARA, _ *slog.Logger) (engine, error) {
+		asked = cfg.Rules
 		return &stub{}, nil
 	}}
 	code, stdout, stderr := call(t, r, "scan", "--json", "-c", file, dir)

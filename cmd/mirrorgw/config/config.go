@@ -135,11 +135,6 @@ type Scan struct {
 	Cache  int // verdicts remembered; 0: none
 }
 
-// YARA configures the yara engine.
-type YARA struct {
-	Rules []string // files and folders; empty: the built-in rules only
-}
-
 // Limits bound the work for one mail. What does not fit them is unscannable.
 type Limits struct {
 	Message  int64 // octets of a mail
@@ -193,6 +188,7 @@ func Default() *Config {
 		Watchdog:  Watchdog{Action: Refuse, After: 3 * time.Minute},
 		Spool:     scanner.Spool{Memory: scanner.DefaultSpoolMemory, Max: scanner.DefaultSpoolMax},
 		Scan: Scan{
+			YARA:   YARA{Workers: AutoWorkers},
 			Clamd:  Clamd{Parallel: clamd.DefaultParallel},
 			Limits: Limits{Message: 256 << 20, Expanded: 400 << 20, Depth: 16, Parts: 10000, Time: 120 * time.Second},
 			Policy: scanner.DefaultPolicy(),

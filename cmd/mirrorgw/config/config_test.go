@@ -64,7 +64,7 @@ watchdog: {action: forward, after: 5m}
 spool: {dir: /var/spool/mirrorgw, memory: 64KiB, max: 1GiB}
 shadow: true
 scan:
-  yara: {rules: [/etc/mirrorgw/rules, /opt/more.yar]}
+  yara: {rules: [/etc/mirrorgw/rules, /opt/more.yar], workers: 4}
   clamd: {address: ["unix:/run/c", "tcp:192.0.2.1:3310"], parallel: 3}
   names: {block: ["*.exe"], double_extensions: true, types: [application/x-dosexec]}
   limits: {message: 1MiB, expanded: 2MiB, depth: 3, parts: 4, time: 1d}
@@ -113,7 +113,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Spool:    scanner.Spool{Dir: "/var/spool/mirrorgw", Memory: 64 << 10, Max: 1 << 30},
 		Shadow:   true,
 		Scan: Scan{
-			YARA:   YARA{Rules: []string{"/etc/mirrorgw/rules", "/opt/more.yar"}},
+			YARA:   YARA{Rules: []string{"/etc/mirrorgw/rules", "/opt/more.yar"}, Workers: 4},
 			Clamd:  Clamd{Address: []string{"unix:/run/c", "tcp:192.0.2.1:3310"}, Parallel: 3},
 			Names:  Names{Block: []string{"*.exe"}, DoubleExtensions: true, Types: []string{"application/x-dosexec"}},
 			Limits: Limits{Message: 1 << 20, Expanded: 2 << 20, Depth: 3, Parts: 4, Time: 24 * time.Hour},
@@ -261,6 +261,7 @@ func TestErrors(t *testing.T) {
 		{"depth", "scan: {limits: {depth: 0}}", "f:3:24: scan.limits.depth: 0 is not a whole number from 1 to 100"},
 		{"relative path", "quarantine: {dir: q}", "f:3:19: quarantine.dir: q is not an absolute path: it must begin with /"},
 		{"no rules", "scan: {yara: {rules: []}}", "f:3:22: scan.yara.rules is empty: name files or folders, or leave the key out for the built-in rules"},
+		{"too many workers", "scan: {yara: {workers: 65}}", "f:3:24: scan.yara.workers: 65 is not a whole number from 0 to 64"},
 		{"relative rules", "scan: {yara: {rules: [/a, b]}}", "f:3:27: scan.yara.rules[1]: b is not an absolute path: it must begin with /"},
 		{"socket length", "control: {socket: /" + strings.Repeat("s", 107) + "}", "f:3:19: control.socket: the path has 108 octets, and a unix socket's may have 107"},
 		{"socket folder", "control: {socket: /run/}", "f:3:19: control.socket: /run/ is a folder: write the socket's name too"},

@@ -61,12 +61,7 @@ func Write(w io.Writer, c *Config) error {
 		line("shadow: false")
 	}
 	line("scan:")
-	if len(c.Scan.YARA.Rules) == 0 {
-		line("  yara: {}  # the built-in rules")
-	} else {
-		line("  yara:")
-		line("    rules: %s", flow(c.Scan.YARA.Rules, quote))
-	}
+	c.Scan.YARA.write(line)
 	line("  clamd:")
 	line("    address: %s%s", flow(c.Scan.Clamd.Address, quote), ifEmpty(c.Scan.Clamd.Address, "  # not used"))
 	line("    parallel: %d  # parts it is asked about at once; fewer than its MaxThreads", c.Scan.Clamd.Parallel)

@@ -26,7 +26,7 @@ func TestReadmeTellsTheTruth(t *testing.T) {
 		t.Errorf("%v\n%s", err, short)
 	}
 	long := shown("These are the others, with their defaults:", "    ")
-	long = strings.Replace(long, "{rules: [/etc/mirrorgw/rules]}", "{}", 1) // the one example among them
+	long = strings.Replace(long, "{rules: [/etc/mirrorgw/rules], workers: auto}", "{workers: auto}", 1) // the one example among them
 	f, err := Parse("README.md", []byte(minimal+long), Overrides{})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, long)

@@ -197,9 +197,7 @@ func (r *reader) checkSpool(c *Config) {
 
 func (v value) scan(s *Scan) {
 	v.fields(map[string]func(value){
-		"yara": func(v value) {
-			v.fields(map[string]func(value){"rules": func(v value) { v.rules(&s.YARA.Rules) }})
-		},
+		"yara":  func(v value) { v.yara(&s.YARA) },
 		"clamd": func(v value) { v.clamd(&s.Clamd) },
 		"names": func(v value) { v.namesRules(&s.Names) },
 		"limits": func(v value) {

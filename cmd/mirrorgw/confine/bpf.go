@@ -1,18 +1,25 @@
 package confine
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
 
 // program is a classic BPF program in the making. It ends with the answer deny, which a program that jumps nowhere comes to, and
-// behind it allow.
+// behind it allow and missing.
 type program []unix.SockFilter
 
-// target is where a jump leads. The two answers are put in place of the first two values when the program ends.
+// target is where a jump leads. The answers are put in place of the first three values when the program ends.
 type target uint8
 
 const (
-	deny  target = 0xff
-	allow target = 0xfe
-	next  target = 1 // over one instruction
+	deny    target = 0xff // EACCES
+	allow   target = 0xfe
+	missing target = 0xfd // ENOSYS, as from a kernel that has no such call
+	next    target = 1    // over one instruction
 )
 
 func (p *program) load(offset uint32) { p.add(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, offset, 0, 0) }
@@ -31,6 +38,26 @@ func (p *program) from(value uint32, to target) {
 	p.add(unix.BPF_JMP|unix.BPF_JGE|unix.BPF_K, value, to, 0)
 }
 
+// has and lacks look for bits in what was loaded.
+func (p *program) has(bits uint32, to target) {
+	p.add(unix.BPF_JMP|unix.BPF_JSET|unix.BPF_K, bits, to, 0)
+}
+
+func (p *program) lacks(bits uint32, to target) {
+	p.add(unix.BPF_JMP|unix.BPF_JSET|unix.BPF_K, bits, 0, to)
+}
+
+// only loads the lower half of an argument of the call with this number and has look decide by it; what look does not allow is
+// denied. It passes over other calls, whose number stays loaded.
+func (p *program) only(number uint32, argument uint32, look func()) {
+	at := len(*p)
+	p.unless(number, next)
+	p.load(dataArgument + 8*argument)
+	look()
+	p.add(unix.BPF_RET|unix.BPF_K, unix.SECCOMP_RET_ERRNO|uint32(unix.EACCES), 0, 0)
+	(*p)[at].Jf = uint8(len(*p) - at - 1)
+}
+
 func (p *program) add(code uint16, k uint32, yes, no target) {
 	*p = append(*p, unix.SockFilter{Code: code, Jt: uint8(yes), Jf: uint8(no), K: k})
 }
@@ -40,12 +67,15 @@ func (p *program) end() []unix.SockFilter {
 	body := len(*p)
 	p.add(unix.BPF_RET|unix.BPF_K, unix.SECCOMP_RET_ERRNO|uint32(unix.EACCES), 0, 0)
 	p.add(unix.BPF_RET|unix.BPF_K, unix.SECCOMP_RET_ALLOW, 0, 0)
+	p.add(unix.BPF_RET|unix.BPF_K, unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS), 0, 0)
 	aim := func(i int, to uint8) uint8 {
 		switch target(to) {
 		case deny:
 			return uint8(body - i - 1)
 		case allow:
 			return uint8(body - i)
+		case missing:
+			return uint8(body - i + 1)
 		}
 		return to
 	}
@@ -56,4 +86,19 @@ func (p *program) end() []unix.SockFilter {
 		}
 	}
 	return *p
+}
+
+// install has a filter hold for every thread. It reports false where the kernel knows none. Needs no_new_privs.
+func install(program []unix.SockFilter) (bool, error) {
+	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&filter)))
+	switch {
+	case errors.Is(errno, unix.ENOSYS), errors.Is(errno, unix.EINVAL), errors.Is(errno, unix.EPERM):
+		return false, nil
+	case errno != 0:
+		return false, fmt.Errorf("filtering system calls: %w", errno)
+	case thread != 0:
+		return false, fmt.Errorf("filtering system calls: thread %d has a filter of its own", thread)
+	}
+	return true, nil
 }

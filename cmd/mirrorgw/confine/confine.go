@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Config says what stays within reach. Every path must exist, but for those in Read.
+// Config says what stays within reach. Every path must exist, but for those in Read and Execute.
 type Config struct {
+	Execute []string // files, and folders with all below them, to be read and executed: this program's own, to start it anew; one that is not there is left out
 	Read    []string // files and folders with all below them, to be read; one that is not there is left out
 	Write   []string // folders, to be read and changed
 	Spool   string   // folder for new files of our own, which may not be listed; empty: none
@@ -22,8 +23,8 @@ type Report struct {
 	Landlock int
 	Missing  string
 
-	// Sockets says that the kinds of socket are filtered.
-	Sockets bool
+	// Sockets says that the kinds of socket are filtered, Calls that all system calls are, see Worker.
+	Sockets, Calls bool
 }
 
 // Confined says whether files and ports out of reach are out of reach.

@@ -7,6 +7,7 @@
 //   - capability.go: of root's capabilities, those a gateway uses.
 //   - landlock.go: the files and TCP ports that can be reached.
 //   - socket.go: the kinds of socket that can be made.
+//   - thread.go, worker.go, calls.go: the same for a process that a gateway starts to scan in, and much stricter.
 //
 // It decides nothing about a gateway: what can be reached is given to it. What is open already stays usable, and none of it
 // can be taken back: a new path or port needs a new process.
@@ -22,5 +23,7 @@
 //     would make files change owners between a run as root and the next one; who wants less runs as a service user.
 //   - 2026: signals are not scoped. Kernels before 6.15 count the threads of one process as strangers to each other, and the Go
 //     runtime signals its threads.
+//   - 2026: a worker's filter of system calls lists what is allowed, and answers EACCES to the rest. To end the process would turn a call that a
+//     new C library tries into an engine that is down.
 //   - 2026: all of it is for every thread. The C library's threads are reached by libcap's psx, which Landlock's package brings.
 package confine

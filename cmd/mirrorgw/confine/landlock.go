@@ -52,6 +52,15 @@ func abstract(socket string) bool { return strings.HasPrefix(socket, "@") }
 
 // rulesOf returns what c allows, in Landlock's words.
 func rulesOf(c Config) (rules []landlock.Rule, err error) {
+	for _, path := range c.Execute {
+		allowed, err := readable(path)
+		if err != nil {
+			return nil, err
+		}
+		if allowed != 0 {
+			rules = append(rules, landlock.PathAccess(allowed|system.AccessFSExecute, path))
+		}
+	}
 	for _, path := range c.Read {
 		allowed, err := readable(path)
 		if err != nil {

@@ -1,10 +1,7 @@
 package confine
 
 import (
-	"errors"
-	"fmt"
 	"runtime"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,18 +31,7 @@ func filterSockets(tcp bool) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	program := socketFilter(arch, tcp)
-	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&filter)))
-	switch {
-	case errors.Is(errno, unix.ENOSYS), errors.Is(errno, unix.EINVAL), errors.Is(errno, unix.EPERM):
-		return false, nil
-	case errno != 0:
-		return false, fmt.Errorf("filtering sockets: %w", errno)
-	case thread != 0:
-		return false, fmt.Errorf("filtering sockets: thread %d has a filter of its own", thread)
-	}
-	return true, nil
+	return install(socketFilter(arch, tcp))
 }
 
 // socketFilter returns the filter as a BPF program.

@@ -1,0 +1,6 @@
+//go:build !race
+
+package confine
+
+// limitsMemory says that a worker has its memory limited.
+const limitsMemory = true
