@@ -47,7 +47,7 @@ type Pool struct {
 
 	mu      sync.Mutex
 	slots   []*slot       // the fields of each guarded by mu
-	fault   error         // why the last start failed; nil when it did not; guarded by mu
+	fault   error         // why starts fail; nil once one does not; guarded by mu
 	changed chan struct{} // closed, and replaced, when fault is set; guarded by mu
 }
 
@@ -86,7 +86,7 @@ func Start(c Config) (*Pool, error) {
 	return p, nil
 }
 
-// Pauses between two starts that fail.
+// Pauses between starts that fail, from the second one on.
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 5 * time.Second
@@ -95,20 +95,20 @@ const (
 // supervise keeps a worker in s until the pool closes.
 func (p *Pool) supervise(s *slot) {
 	unconfined := p.program.lockThread()
-	pause := firstPause
+	pause := time.Duration(0)
 	for {
 		process, err := p.ready(unconfined)
 		if err != nil {
-			p.failed(err)
+			p.failed(err, pause > 0) // once may be an accident, such as a kill
 			select {
 			case <-time.After(pause):
 			case <-p.closed:
 				return
 			}
-			pause = min(2*pause, lastPause)
+			pause = min(max(firstPause, 2*pause), lastPause)
 			continue
 		}
-		pause = firstPause
+		pause = 0
 		p.mu.Lock()
 		s.process, p.fault = process, nil
 		p.offerLocked(s)
@@ -120,7 +120,7 @@ func (p *Pool) supervise(s *slot) {
 		}
 		how := process.end()
 		p.mu.Lock()
-		idle := s.process == process && !s.held
+		idle := s.process == process && !s.held // else it is counted by who asks it
 		if s.process == process {
 			s.process = nil
 		}
@@ -156,9 +156,12 @@ func (p *Pool) ready(unconfined error) (*Process, error) {
 	return process, nil
 }
 
-// failed tells who waits that a start has failed.
-func (p *Pool) failed(err error) {
+// failed counts a start that has failed, and tells who waits if it is not the first in its place.
+func (p *Pool) failed(err error, again bool) {
 	p.tally.failed.Add(1)
+	if !again {
+		return
+	}
 	p.mu.Lock()
 	first := p.fault == nil
 	p.fault = err
@@ -225,7 +228,10 @@ func (p *Pool) giveBack(s *slot, process *Process, usable bool) {
 	}
 	p.mu.Lock()
 	s.held = false
-	if !usable && s.process == process {
+	switch {
+	case usable && s.process != process: // it has ended since it answered
+		p.tally.lost.Add(1)
+	case !usable && s.process == process:
 		s.process = nil
 	}
 	p.offerLocked(s)
@@ -265,6 +271,7 @@ func (p *Pool) Ask(ctx context.Context, q Question) error {
 		case err == nil:
 			return nil
 		case errors.Is(err, errUnread):
+			p.tally.lost.Add(1)
 			continue
 		case errors.Is(err, errLate):
 			p.tally.late.Add(1)

@@ -11,7 +11,7 @@ type Tally struct {
 type Counters struct {
 	WorkersStarted  uint64 // workers that have been started
 	StartsFailed    uint64 // times none could be
-	WorkersLost     uint64 // workers that ended while nobody asked them
+	WorkersLost     uint64 // workers that ended while they had nothing to do
 	WorkersCrashed  uint64 // workers that ended while they were asked
 	WorkersLate     uint64 // workers killed since they did not answer in time
 	AnswersRejected uint64 // answers that no honest worker gives; the worker was killed
