@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -69,7 +70,7 @@ func (m *mirror) addYARA(s *control.Status, engine *yara.Engine, older int) {
 	if slow := engine.Slow(); len(slow) > 0 {
 		var named []string
 		for _, rule := range slow[:min(len(slow), maxShownSlow)] {
-			named = append(named, rule.Rule)
+			named = append(named, cmp.Or(rule.Rule, rule.File))
 		}
 		e.Detail += fmt.Sprintf("; %d slow rules, the slowest: %s", len(slow), strings.Join(named, ", "))
 	}

@@ -70,29 +70,39 @@ func newRuleSet(rules *libyara.Rules, about report) *ruleSet {
 type compiler struct {
 	c     *libyara.Compiler
 	about report
+	texts []source
 }
 
+// source is a rule file.
+type source struct{ path, text string }
+
 func newCompiler() (*compiler, error) {
+	c, err := emptyCompiler()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.AddString(builtinRules, builtinNamespace); err != nil {
+		err = compileError(c, builtinFile, err)
+		c.Destroy()
+		return nil, err
+	}
+	return &compiler{c: c}, nil
+}
+
+// emptyCompiler returns one that knows the variables and no rule.
+func emptyCompiler() (*libyara.Compiler, error) {
 	c, err := libyara.NewCompiler()
 	if err != nil {
 		return nil, fmt.Errorf("yara: new compiler: %w", err)
 	}
 	c.DisableIncludes()
 	for _, name := range variableNames() {
-		if err == nil {
-			err = c.DefineVariable(name, "")
+		if err := c.DefineVariable(name, ""); err != nil {
+			c.Destroy()
+			return nil, fmt.Errorf("yara: variable %s: %w", name, err)
 		}
 	}
-	if err == nil {
-		if err = c.AddString(builtinRules, builtinNamespace); err != nil {
-			err = compileError(c, builtinFile, err)
-		}
-	}
-	if err != nil {
-		c.Destroy()
-		return nil, err
-	}
-	return &compiler{c: c}, nil
+	return c, nil
 }
 
 func (c *compiler) close() { c.c.Destroy() }
@@ -111,6 +121,7 @@ func (c *compiler) add(path string, f *os.File) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("yara rules: %w", err)
 	}
+	c.texts = append(c.texts, source{path, string(text)})
 	before := len(c.c.Warnings)
 	if err := c.c.AddFile(f, filePrefix+path); err != nil {
 		return compileError(c.c, path, err)
@@ -136,7 +147,7 @@ func (c *compiler) finish() (*ruleSet, error) {
 		c.about.Rules = append(c.about.Rules, named{all[i].Identifier(), file})
 	}
 	set := newRuleSet(rules, c.about)
-	if err := set.try(); err != nil {
+	if err := set.try(c.texts); err != nil {
 		rules.Destroy()
 		return nil, err
 	}

@@ -33,14 +33,17 @@ type Config struct {
 // WorkerArgs returns the arguments with which the program is started to be a worker.
 func WorkerArgs() []string { return []string{"worker", Name} }
 
-// Slow is a rule that takes long.
+// Slow is a rule whose condition takes long, or a file whose rules have strings that do.
 type Slow struct {
-	Rule string
+	Rule string  // empty: the strings of the file
 	File string  // where it stands, or builtinFile
 	Cost float64 // of the samples it was tried on, in seconds of processor time for each megabyte
 }
 
 func (s Slow) String() string {
+	if s.Rule == "" {
+		return fmt.Sprintf("strings of the rules in %s take some %.0f ms for each megabyte", s.File, s.Cost*1000)
+	}
 	return fmt.Sprintf("rule %s in %s takes some %.0f ms for each megabyte", s.Rule, s.File, s.Cost*1000)
 }
 

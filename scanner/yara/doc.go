@@ -36,5 +36,5 @@
 //     had its overflows. 0 workers is for the smallest machines, and for tests.
 //   - 2026: rules are timed in groups, on samples of a few kinds, by the thread's processor time: libyara has no figures for a rule as Debian
 //     builds it. What is slow on mail but not on those is not found out; it meets the time of a mail.
-//   - 2026: rules that take five seconds for 16 KiB are refused like those that do not compile; slow ones are only told of.
+//   - 2026: rules that take two seconds for 16 KiB are refused like those that do not compile; slow ones are only told of.
 package yara

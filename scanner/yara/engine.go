@@ -63,7 +63,7 @@ func New(c Config) (*Engine, error) {
 		c.Log.Warn("yara rule", "where", w.String())
 	}
 	for _, s := range e.about.Slow {
-		c.Log.Warn("slow rule", "rule", s.Rule, "file", s.File, "ms_per_megabyte", int(s.Cost*1000))
+		c.Log.Warn("slow rule", "what", s.String())
 	}
 	if n := e.about.Untimed; n > 0 {
 		c.Log.Warn("there was no time to find out which rules are slow", "rules", n)

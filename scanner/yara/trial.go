@@ -23,9 +23,10 @@ const (
 
 const (
 	slowCost  = 0.010           // seconds of processor time for each megabyte; a thousand ordinary rules together take some 0.004
+	fileCost  = 0.030           // the same, of all strings of a file
 	worstCost = 0.300           // the same, of short samples
-	timing    = 5 * time.Second // of processor time, for finding out which rules are slow
-	trialTime = 5 * time.Second // for each long sample, all rules together
+	timing    = 4 * time.Second // of processor time, for finding out which rules are slow
+	trialTime = 2 * time.Second // for each long sample, all rules together
 	groupSize = 512             // rules timed at once, as long as they are fast
 	maxSlow   = 20              // rules named; who has more of them needs no longer list
 )
@@ -48,10 +49,10 @@ func samples(n int) [][]byte {
 	}
 }
 
-// try times the rules, notes which are slow, and sees whether all together are fit for use. What they find does not matter here.
+// try times the rules, whose texts these are, notes which are slow, and sees whether all together are fit for use. What they find does not matter here.
 //
 // Errors: rules that do not come to an end.
-func (set *ruleSet) try() error {
+func (set *ruleSet) try(texts []source) error {
 	runtime.LockOSThread() // processor time is a thread's
 	defer runtime.UnlockOSThread()
 	j, err := newJudge(set)
@@ -60,7 +61,7 @@ func (set *ruleSet) try() error {
 	}
 	defer j.close()
 	t := trial{judge: j, all: set.rules.GetRules(), until: processorTime() + timing, slow: make(map[int]Slow)}
-	t.time()
+	t.time(texts)
 	for _, content := range samples(longSample) {
 		switch err := j.scan(content, nil, "", trialTime); {
 		case errors.Is(err, errTime):
@@ -82,7 +83,8 @@ func processorTime() time.Duration {
 }
 
 // trial finds out which rules are slow. libyara has no figures for each rule as Debian builds it, so that rules are switched off,
-// and on again in groups; a group that takes long is halved.
+// and on again in groups; a group that takes long is halved. What is switched off is a rule's condition: its strings are looked for all the
+// same. Where all strings together take long, each file is compiled alone; slow conditions may then stay hidden behind them.
 type trial struct {
 	judge *judge
 	all   []libyara.Rule
@@ -90,7 +92,7 @@ type trial struct {
 	slow  map[int]Slow  // by place
 }
 
-func (t *trial) time() {
+func (t *trial) time(texts []source) {
 	for i := range t.all {
 		t.all[i].Disable()
 	}
@@ -101,7 +103,7 @@ func (t *trial) time() {
 	}()
 	about := &t.judge.set.about
 	short, long := samples(shortSample), samples(longSample)
-	idleShort, idleLong := t.measure(short, 3), t.measure(long, 3)
+	idleShort, idleLong := t.judge.measure(short, 3), t.judge.measure(long, 3)
 	for from := 0; from < len(t.all); from += groupSize {
 		if processorTime() >= t.until {
 			about.Untimed = len(t.all) - from
@@ -110,6 +112,9 @@ func (t *trial) time() {
 		to := min(from+groupSize, len(t.all))
 		t.halve(from, to, short, idleShort, worstCost)
 		t.halve(from, to, long, idleLong, slowCost)
+	}
+	if cost := perMegabyte(idleLong, long); cost > fileCost {
+		t.files(texts, long)
 	}
 	for _, place := range t.places() {
 		if len(about.Slow) < maxSlow {
@@ -120,23 +125,18 @@ func (t *trial) time() {
 
 // halve looks for rules in all[from:to] that take more than cost for contents. idle is what those take with no rule at all.
 func (t *trial) halve(from, to int, contents [][]byte, idle time.Duration, cost float64) {
-	octets := 0
-	for _, c := range contents {
-		octets += len(c)
-	}
-	limit := time.Duration(cost * float64(octets) / 1e6 * float64(time.Second))
 	rounds := 1
 	if to-from == 1 {
 		rounds = 3 // this one is told of, so it had better be true
 	}
 	t.enable(from, to, true)
-	took := t.measure(contents, rounds) - idle
+	took := t.judge.measure(contents, rounds) - idle
 	t.enable(from, to, false)
 	switch {
-	case took < limit:
+	case perMegabyte(took, contents) < cost, took < idle/4: // which may be noise
 	case to-from == 1:
 		rule := t.judge.set.about.Rules[from]
-		t.slow[from] = Slow{Rule: rule.Name, File: rule.File, Cost: took.Seconds() / float64(octets) * 1e6}
+		t.slow[from] = Slow{Rule: rule.Name, File: rule.File, Cost: perMegabyte(took, contents)}
 	case processorTime() >= t.until:
 		t.judge.set.about.Untimed += to - from
 	default:
@@ -159,18 +159,70 @@ func (t *trial) enable(from, to int, on bool) {
 
 // measure returns the processor time that contents take, at its least of some rounds. A content that takes more than a second
 // ends the round.
-func (t *trial) measure(contents [][]byte, rounds int) time.Duration {
+func (j *judge) measure(contents [][]byte, rounds int) time.Duration {
 	least := time.Duration(1<<63 - 1)
 	for range rounds {
 		started := processorTime()
 		for _, c := range contents {
-			if t.judge.scan(c, nil, "", time.Second) != nil { // out of time, or else found out when all rules are tried
+			if j.scan(c, nil, "", time.Second) != nil { // out of time, or else found out when all rules are tried
 				break
 			}
 		}
 		least = min(least, processorTime()-started)
+		if least > time.Second/2 { // no noise could be
+			break
+		}
 	}
 	return least
+}
+
+// perMegabyte returns seconds for each megabyte.
+func perMegabyte(took time.Duration, contents [][]byte) float64 {
+	octets := 0
+	for _, c := range contents {
+		octets += len(c)
+	}
+	return took.Seconds() / float64(octets) * 1e6
+}
+
+// files looks for files with slow strings.
+func (t *trial) files(texts []source, contents [][]byte) {
+	for _, file := range texts {
+		if processorTime() >= t.until {
+			return // what libyara warns of has been told
+		}
+		if cost := stringsCost(file, contents); cost > fileCost {
+			about := &t.judge.set.about
+			about.Slow = append(about.Slow, Slow{File: file.path, Cost: cost})
+		}
+	}
+}
+
+// stringsCost returns what the strings of a file take for contents; 0 when that cannot be told.
+func stringsCost(file source, contents [][]byte) float64 {
+	c, err := emptyCompiler()
+	if err != nil {
+		return 0
+	}
+	defer c.Destroy()
+	if c.AddString(file.text, "") != nil { // it has compiled before
+		return 0
+	}
+	rules, err := c.GetRules()
+	if err != nil {
+		return 0
+	}
+	defer rules.Destroy()
+	all := rules.GetRules()
+	for i := range all {
+		all[i].Disable()
+	}
+	j, err := newJudge(&ruleSet{rules: rules})
+	if err != nil {
+		return 0
+	}
+	defer j.close()
+	return perMegabyte(j.measure(contents, 3), contents)
 }
 
 // places returns the places of the slow rules, the slowest first.
