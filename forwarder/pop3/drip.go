@@ -22,7 +22,7 @@ const maxWaits = 180
 // message's own header one by one, then lines of its own that say to wait. It always stops between two fields, so that a tag, a
 // notice or the rest of the message can follow.
 type drip struct {
-	pulse
+	*pulse
 	s      *session
 	p      *pending
 	h      *held
@@ -42,8 +42,8 @@ type drip struct {
 
 // newDrip begins to drip once the client has waited since asked for as long as it should. stop must follow.
 func (s *session) newDrip(p *pending, h *held, lfOnly bool, asked time.Time) *drip {
-	d := &drip{s: s, p: p, h: h, lfOnly: lfOnly, asked: asked}
-	d.start(s, max(time.Until(asked.Add(s.cfg.Drip)), 0), dripEvery, d.beat)
+	d := &drip{pulse: &s.dripping, s: s, p: p, h: h, lfOnly: lfOnly, asked: asked}
+	d.start(asked.Add(s.cfg.Drip), dripEvery, d.beat)
 	return d
 }
 

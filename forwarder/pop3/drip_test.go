@@ -193,10 +193,10 @@ func TestDripPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := openWith(t.Context(), t, Config{Judge: &clerk{}})
 		st.send(st.server, "+OK ready\r\n")
-		p := &pulse{}
 		s := newSession(st.relay, st.client.conn, st.server.conn)
 		s.cancel = func() {}
-		p.start(s, time.Second, time.Second, func() error { panic("secret") })
+		p := &pulse{s: s}
+		p.start(time.Now().Add(time.Second), time.Second, func() error { panic("secret") })
 		time.Sleep(5 * time.Second) // the bubble's clock
 		synctest.Wait()
 		if !closed(s.done) || s.err != ErrPanic {
@@ -204,5 +204,45 @@ func TestDripPanics(t *testing.T) {
 		}
 		p.stop()
 		st.close()
+	})
+}
+
+// A pulse that is started anew beats at its new times alone, and not for what it was started for before.
+func TestPulseStartsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var beats []string
+		p := &pulse{s: &session{}}
+		beat := func(name string) func() error {
+			return func() error {
+				beats = append(beats, name+" "+time.Since(began).String())
+				return nil
+			}
+		}
+		p.stop() // never started
+		p.start(began.Add(3*time.Second), time.Second, beat("a"))
+		time.Sleep(4*time.Second + time.Second/2)
+		p.stop()
+		p.start(began.Add(10*time.Second), 3*time.Second, beat("b"))
+		p.stop()
+		p.start(began.Add(12*time.Second), 5*time.Second, beat("c"))
+		time.Sleep(15 * time.Second)
+		p.stop()
+		time.Sleep(time.Minute)
+		p.start(began, time.Hour, beat("d")) // which is over already
+		synctest.Wait()
+		p.stop()
+		if got, want := strings.Join(beats, ", "), "a 3s, a 4s, c 12s, c 17s, d 1m19.5s"; got != want {
+			t.Errorf("beats %s, want %s", got, want)
+		}
+		// As when the timer has gone off just before it was wound up again.
+		p.start(time.Now().Add(time.Second), time.Second, beat("e"))
+		p.run()
+		p.stop()
+		time.Sleep(2 * time.Second)
+		p.run()
+		if len(beats) != 5 {
+			t.Errorf("beats %v", beats)
+		}
 	})
 }

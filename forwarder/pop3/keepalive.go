@@ -9,9 +9,8 @@ const aliveEvery = time.Minute
 // keepAlive begins to keep the server's session alive while the reply to p, which is wholly here, is judged and taken by the client.
 // The pulse is to be stopped, and settle called.
 func (s *session) keepAlive(p *pending) *pulse {
-	beats := &pulse{}
-	beats.start(s, aliveEvery, aliveEvery, func() error { return s.noop(p) })
-	return beats
+	s.alive.start(time.Now().Add(aliveEvery), aliveEvery, func() error { return s.noop(p) })
+	return &s.alive
 }
 
 // noop sends a NOOP, unless the server is still to answer something other than p: then it is not idle, or is in the middle of a

@@ -60,6 +60,8 @@ type session struct {
 	notices   notices // of messages replaced in this session
 	uids      uids    // that the client has asked for
 	owed      int     // replies of the server to NOOPs of the gateway's own
+	dripping  pulse   // of the message at hand
+	alive     pulse   // the same
 	said      record
 
 	// Shared.
@@ -103,6 +105,7 @@ func newSession(r *Relay, client, server net.Conn) *session {
 		},
 	}
 	s.origin.Transcript = s
+	s.dripping.s, s.alive.s = s, s
 	r.buffers.lend(s)
 	return s
 }
