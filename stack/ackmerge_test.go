@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"context"
+	"net"
 	"net/netip"
 	"testing"
 
@@ -139,4 +141,29 @@ func FuzzSuperseded(f *testing.F) {
 			t.Errorf("%d octets of data were left out", whole-int(a.tcp.DataOffset()))
 		}
 	})
+}
+
+// nowhere is a device that takes everything, a LAN that knows nobody, and a handler that does nothing.
+type nowhere struct{}
+
+func (nowhere) WriteFrames(frames [][]byte) (int, error)      { return len(frames), nil }
+func (nowhere) Lookup(netip.Addr) (mac [6]byte, ok bool)      { return mac, false }
+func (nowhere) ServeFlow(context.Context, Flow)               {}
+func (nowhere) RefuseFlow(context.Context, net.Conn, Refusal) {}
+
+// TestSupersededAreCounted on both of the stack's sides.
+func TestSupersededAreCounted(t *testing.T) {
+	s, err := New(Config{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, MTU: 1500, Writers: []FrameWriter{nowhere{}}, Neighbours: nowhere{}, Handler: nowhere{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.ns.Wait()
+	defer s.ns.Close()
+	frames := [][]byte{inSegment{ack: 1100}.frame(), inSegment{ack: 1100, payload: 8}.frame()}
+	for i, deliver := range []func([][]byte){s.DeliverIntercept, s.DeliverOwn} {
+		deliver(frames)
+		if got := s.Counters().ACKsMerged; got != uint64(i+1) {
+			t.Errorf("%d are counted, want %d", got, i+1)
+		}
+	}
 }
