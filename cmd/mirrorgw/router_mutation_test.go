@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
@@ -47,6 +48,11 @@ var (
 // in every state. Nothing panics, each frame is counted once, no frame that leaves is one that no router sends, and memory and
 // goroutines stay where they were.
 func TestRouterA16MutatedFrames(t *testing.T) {
+	if os.Getenv(alone) == "" {
+		t.Parallel()
+		runAlone(t)
+		return
+	}
 	testnet.CheckLeaks(t)
 	total := uint64(mutatedFrames)
 	if s := os.Getenv(soakFrames); s != "" {
@@ -147,6 +153,33 @@ func TestRouterA16MutatedFrames(t *testing.T) {
 	}
 	if after.heap > before.heap+64<<20 || after.goroutines > before.goroutines+5 {
 		t.Errorf("before %+v, afterwards %+v", before, after)
+	}
+}
+
+// alone says that the process has no other test.
+const alone = "MIRRORGW_TEST_ALONE"
+
+// runAlone runs a test, which is about all of its process, in one of its own, so that others can run beside it.
+func runAlone(t *testing.T) {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-test.run=^" + t.Name() + "$", "-test.v"}
+	if testing.Short() {
+		args = append(args, "-test.short")
+	}
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Env = append(os.Environ(), alone+"=1", asMain+"=")
+	out, err := cmd.CombinedOutput()
+	for line := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(line, "W") { // what the netstack warns of
+			t.Log(strings.TrimSpace(line))
+		}
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
 
