@@ -80,6 +80,9 @@ func (e *Engine) Rules() int { return len(e.about.Rules) }
 // Slow returns the slow rules, the slowest first, at most 20. The slice is borrowed.
 func (e *Engine) Slow() []Slow { return e.about.Slow }
 
+// NamesMatter implements scanner.NameEngine: some rule may ask what a content is called.
+func (e *Engine) NamesMatter() bool { return e.about.Variables }
+
 // Health says how the engine is.
 func (e *Engine) Health() Health { return e.runs.health() }
 
