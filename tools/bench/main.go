@@ -10,8 +10,11 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
+
+	"mirrorgw/scanner/yara"
 )
 
 // options are the flags.
@@ -40,6 +43,12 @@ func main() {
 
 // run is the program; it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if slices.Equal(args, yara.WorkerArgs()) { // started by measureYARA
+		if yara.Serve(os.Stdin, "not confined") != nil {
+			return 1
+		}
+		return 0
+	}
 	o, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -48,7 +57,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "bench: %v\n", err)
 		return 2
 	}
-	if err := measureAll(ctx, o, stdout, stderr); err != nil {
+	measure := func() error { return measureAll(ctx, o, stdout, stderr) }
+	if o.only == onlyYARA {
+		measure = func() error { return measureYARA(ctx, o, stdout) }
+	}
+	if err := measure(); err != nil {
 		fmt.Fprintf(stderr, "bench: %v\n", err)
 		return 1
 	}

@@ -43,12 +43,12 @@ func (o options) measuresMail() bool {
 
 // knownSubject says whether -only may have a value.
 func knownSubject(name string) bool {
-	return name == "" || name == forwarding || name == mail || slices.ContainsFunc(subjects(), func(s subject) bool { return s.name == name })
+	return name == "" || name == onlyYARA || name == forwarding || name == mail || slices.ContainsFunc(subjects(), func(s subject) bool { return s.name == name })
 }
 
 // subjectNames lists the values of -only.
 func subjectNames() string {
-	names := []string{forwarding, mail}
+	names := []string{forwarding, mail, onlyYARA}
 	for _, s := range subjects() {
 		names = append(names, s.name)
 	}
