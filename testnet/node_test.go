@@ -79,7 +79,7 @@ func TestNodesTalk(t *testing.T) {
 		"hub":          {Hub: true},
 		"small MTU":    {MTU: 1280},
 		"loss, delay":  {Loss: 0.02, Seed: 7, Delay: 200 * time.Microsecond},
-		"short queues": {Queue: 8},
+		"short queues": {Queue: 32},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testnet.CheckLeaks(t)
