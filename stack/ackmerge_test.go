@@ -162,7 +162,7 @@ func TestSupersededAreCounted(t *testing.T) {
 	frames := [][]byte{inSegment{ack: 1100}.frame(), inSegment{ack: 1100, payload: 8}.frame()}
 	for i, deliver := range []func([][]byte){s.DeliverIntercept, s.DeliverOwn} {
 		deliver(frames)
-		if got := s.Counters().ACKsMerged; got != uint64(i+1) {
+		if got := s.Counters().AcksMerged; got != uint64(i+1) {
 			t.Errorf("%d are counted, want %d", got, i+1)
 		}
 	}

@@ -39,7 +39,7 @@ type Counters struct {
 	Malformed       uint64 // punted frames without a whole TCP header
 	AcceptErrors    uint64 // connections that ended before they could be served
 	LinkDrops       uint64 // frames of ours that the device did not take or whose client's MAC was not known
-	ACKsMerged      uint64 // acknowledgements left out because the flow's next segment, which was there already, says as much
+	AcksMerged      uint64 // acknowledgements left out because the flow's next segment, which was there already, says as much
 	ICMPErrors      uint64 // ICMP errors about segments in flight, which TCP heeds
 	ICMPIgnored     uint64 // ICMP errors that quote nothing in flight or tell of an MTU no path has
 }
@@ -71,7 +71,7 @@ func (s *Stack) Counters() Counters {
 		Malformed:       c.malformed.Load(),
 		AcceptErrors:    c.acceptErrors.Load(),
 		LinkDrops:       c.linkDrops.Load(),
-		ACKsMerged:      c.acksMerged.Load(),
+		AcksMerged:      c.acksMerged.Load(),
 		ICMPErrors:      c.icmpErrors.Load(),
 		ICMPIgnored:     c.icmpIgnored.Load(),
 	}

@@ -63,7 +63,8 @@ func (s *session) next() (*pending, error) {
 		if closed(s.done) {
 			return nil, errOver
 		}
-		if closed(s.draining) && !s.quitSent.Load() {
+		answering := waited && len(s.queue.entries) > 0 // it would be, had its reply been quicker than the end
+		if closed(s.draining) && !s.quitSent.Load() && !answering {
 			return nil, errDrained
 		}
 		select {

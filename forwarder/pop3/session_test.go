@@ -126,14 +126,18 @@ func TestDrain(t *testing.T) {
 		verdict := make(chan struct{})
 		judge := &clerk{hook: func(context.Context) { <-verdict }}
 		busy := openWith(ctx, t, Config{Judge: judge})
-		idle := open(ctx, t, busy.relay)
-		for _, st := range []*stage{busy, idle} {
+		idle, asked := open(ctx, t, busy.relay), open(ctx, t, busy.relay)
+		for _, st := range []*stage{busy, idle, asked} {
 			st.send(st.server, "+OK ready\r\n")
 		}
+		asked.send(asked.client, "LIST 1\r\nLIST 2\r\n")
 		busy.send(busy.client, "RETR 1\r\nNOOP\r\n")
 		busy.send(busy.server, "+OK\r\nmail\r\n.\r\n")
 		cancel()
 		idle.ended(context.Canceled)
+		asked.send(asked.server, "+OK 1 1\r\n") // on its way to the gateway, maybe, when the end came
+		asked.got("client", asked.client, "+OK ready\r\n+OK 1 1\r\n")
+		asked.ended(context.Canceled)
 		busy.send(busy.client, "QUIT\r\n")
 		close(verdict)
 		busy.got("client", busy.client, "+OK ready\r\n+OK\r\nmail\r\n.\r\n")
@@ -143,6 +147,7 @@ func TestDrain(t *testing.T) {
 		busy.ended(context.Canceled)
 		busy.close()
 		idle.close()
+		asked.close()
 	})
 }
 
