@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -135,26 +133,7 @@ func TestStreamsTakeHalfOfTheTurns(t *testing.T) {
 
 // A reply that comes before the mail is whole counts.
 func TestStreamReplyBeforeTheEnd(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() { // ends with the listener
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			s := server{conn, t}
-			s.command()
-			s.chunk()
-			s.say("INSTREAM size limit exceeded. ERROR\x00")
-			s.Close() // with more to read, so that the other end gets EPIPE
-		}
-	}()
-	e := newEngine(t, clamd.Config{Addresses: []string{"unix:" + socket}})
+	e := newEngine(t, clamd.Config{Addresses: []string{hasty(t)}})
 	for range 20 {
 		s, err := e.Begin(t.Context())
 		if err != nil {

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -91,28 +89,9 @@ func TestReplies(t *testing.T) {
 
 // A reply that comes while the part is still on its way counts, though writing fails first.
 func TestReplyBeforeTheEnd(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() { // ends with the listener
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			s := server{conn, t}
-			s.command()
-			s.chunk()
-			s.say("INSTREAM size limit exceeded. ERROR\x00")
-			s.Close() // with more to read, so that the other end gets EPIPE
-		}
-	}()
-	e := newEngine(t, clamd.Config{Addresses: []string{"unix:" + socket}})
+	e := newEngine(t, clamd.Config{Addresses: []string{hasty(t)}})
 	for range 20 {
-		_, err = e.Scan(t.Context(), newPart(t, make([]byte, 8<<20)))
+		_, err := e.Scan(t.Context(), newPart(t, make([]byte, 8<<20)))
 		if o, ok := errors.AsType[*scanner.Obstacle](err); !ok || o.Cause != scanner.CauseOversize {
 			t.Fatalf("error %v", err)
 		}

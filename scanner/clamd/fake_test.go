@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -102,4 +103,29 @@ func newPartAt(t *testing.T, path string, content []byte) *scanner.Part {
 		t.Fatal(err)
 	}
 	return scanner.NewPart(path, "", "", b)
+}
+
+// hasty returns the address of a daemon that refuses each content at its first chunk, until the test ends.
+func hasty(t *testing.T) string {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() { // ends with the listener
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s := server{conn, t}
+			s.command()
+			s.chunk()
+			s.say("INSTREAM size limit exceeded. ERROR\x00")
+			s.Close() // with more to read, so that the other end gets EPIPE
+		}
+	}()
+	return "unix:" + socket
 }

@@ -45,5 +45,6 @@
 //     other finds something counts as missed.
 //   - 2026: the corpus is made anew each time, in the same order with the same octets; nothing of it lies in the repository, and so
 //     nothing there is taken for malware.
-//   - 2026: the Go and npm parsers are modules of their own with locked versions. Nothing they need becomes the product's.
+//   - 2026: the Go and npm parsers are modules of their own with locked versions, and a checksum of each
+//     package (go.sum, npm/package-lock.json): what they run is what was looked at. Nothing they need becomes the product's.
 package main
