@@ -27,7 +27,7 @@
 // # Decisions
 //
 //   - 2026: a worker is this program, executed anew: nothing of the gateway's memory is in it, as it would be after a fork, which Go
-//     cannot do in any case. The confined gateway may execute its own file for that, and nothing is won by whoever makes it: what is executed
+//     cannot do in any case. The confined gateway may execute its own file for that, and what is in the folders of its libraries, and nothing is won by whoever makes it: what is executed
 //     is confined as the one who does it. A launcher started before the confinement would need a protocol that passes sockets and processes
 //     on, and its end could not be mended.
 //   - 2026: packets over a socket pair (SOCK_SEQPACKET), and blocking calls at both ends. A question of 4 kB and its answer cost
