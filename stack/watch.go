@@ -36,7 +36,8 @@ func (s DeviceState) String() string {
 	return fmt.Sprintf("DeviceState(%d)", uint8(s))
 }
 
-// State returns how the device was when Run last looked, and unless that is DeviceUp what is wrong, for a person.
+// State returns how the device was when Run last could look, and what is wrong, for a person: with it, unless it is DeviceUp, or with
+// looking.
 func (d *Device) State() (DeviceState, error) {
 	d.stateMu.Lock()
 	defer d.stateMu.Unlock()
@@ -119,8 +120,19 @@ func (d *Device) setState(state DeviceState, err error) {
 	}
 }
 
-// look mends what is broken and says how the device is now. Without an error it is DeviceUp.
+// look mends what is broken and says how the device is now. Without an error it is DeviceUp. A process that has no file descriptor left
+// cannot look; its device is as it was.
 func (d *Device) look() (DeviceState, error) {
+	state, err := d.lookAt()
+	if d.index != 0 && (errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)) {
+		state, _ = d.State()
+		return state, fmt.Errorf("as it was when last looked at: %w", err)
+	}
+	return state, err
+}
+
+// lookAt is look for a process that has what it needs for it.
+func (d *Device) lookAt() (DeviceState, error) {
 	if d.index != 0 && d.isGone() {
 		d.index = 0
 		d.lostCount.Add(1)

@@ -359,3 +359,53 @@ func cpu(t *testing.T) time.Duration {
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
+
+// TestDeviceThatCannotBeLookedAt: a process without file descriptors knows no more of its device than it did, which is not that it is
+// gone.
+func TestDeviceThatCannotBeLookedAt(t *testing.T) {
+	inNamespace(t)
+	makeHost(t)
+	e := startEcho(t, here(t), mirrorOnBridge)
+	e.recovers(5*time.Second, "the start")
+	news, err := netlink.NewHandle(unix.NETLINK_ROUTE) // with a socket of its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer news.Close()
+	link, err := news.LinkByName("mirror0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	restore := sync.OnceFunc(func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Error(err)
+		}
+	})
+	defer restore()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	if err := news.LinkSetTxQLen(link, 500); err != nil { // has it looked at
+		t.Fatal(err)
+	}
+	e.poll(8*time.Second, "look that fails", func() bool {
+		state, err := e.device.State()
+		if state != stack.DeviceUp {
+			t.Fatalf("the device is %s, %v", state, err)
+		}
+		return errors.Is(err, unix.EMFILE)
+	})
+	e.recovers(time.Second, "the descriptors were gone") // it works all the while
+	restore()
+	e.poll(8*time.Second, "device that is up", func() bool {
+		state, err := e.device.State()
+		return state == stack.DeviceUp && err == nil
+	})
+	if c := e.device.Counters(); c != (stack.DeviceCounters{}) {
+		t.Errorf("%+v", c)
+	}
+}
