@@ -17,8 +17,12 @@ func limitsOf(q config.Quarantine) quarantine.Limits {
 
 // releases are the mails in quarantine that were released, as the relays see them.
 type releases struct {
-	folder quarantine.Folder
+	folder *quarantine.Index
 	log    *slog.Logger
+}
+
+func newReleases(f quarantine.Folder, log *slog.Logger) releases {
+	return releases{quarantine.NewIndex(f), log}
 }
 
 // maxWaiting bounds the mails that one login finds; the relay has a bound too.

@@ -100,6 +100,7 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 	if rooms.judge, err = newJudge(judging); err != nil {
 		return nil, err
 	}
+	released := newReleases(m.store.Folder, m.log)
 	for i, rule := range cfg.Intercept {
 		mode := pop3.Hide
 		if rule.STLS == config.STLSPass {
@@ -116,7 +117,7 @@ func (m *mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		judge := watchedJudge{rooms.judge, m}
 		relay, err := newRelay(pop3.Config{
 			STLS: mode, NotPOP3: foreign, Drip: rule.Drip, Budget: rule.Budget, Pad: rule.Pad, Spool: m.spoolOf(cfg),
-			Judge: judge, Early: judge, Unscanned: m.noteUnread, Releases: releases{m.store.Folder, m.log},
+			Judge: judge, Early: judge, Unscanned: m.noteUnread, Releases: released,
 			Shadow: cfg.Shadow, Log: m.log,
 		})
 		if err != nil {

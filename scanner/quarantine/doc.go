@@ -9,6 +9,8 @@
 //   - Folder: the reading side: List, Get, Export, Delete, Stat, and Release, WaitingFor, Consume. It needs no lock and no running
 //     gateway.
 //
+//   - Index: a Folder for many logins, to most of which nothing was released.
+//
 //   - History: who was delivered which content, by its hash, for as long as is wanted; Folder.Hunt looks in it.
 //
 // It does not know why a mail is kept, nor how a released one reaches its reader.
@@ -43,7 +45,7 @@
 //
 //   - 2026: a folder per item, not two files: one rename puts mail and description in place together.
 //   - 2026: a release is two empty files and no list in memory, so that it works whether a gateway runs or not and needs no word
-//     to it. A login costs the reading of one folder that is nearly always empty.
+//     to it. A login costs a look at the times of one folder, which is nearly always empty and read again when they have changed (Index).
 //   - 2026: a mailbox is the server's address and port and the login name as given, hashed: names of any octets compare
 //     exactly and make no file names. Where the login shows no name there is no mailbox, and a release allows the content only.
 //   - 2026: a fetched item stays until retention removes it, and its content stays allowed for a year: a reader may lose a mail

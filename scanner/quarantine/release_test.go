@@ -14,6 +14,15 @@ import (
 // waiting returns the IDs of what waits for a mailbox.
 func waiting(t testing.TB, f Folder, mailbox string) string {
 	t.Helper()
+	return waitingIn(t, f, mailbox)
+}
+
+// waitingIn is waiting for a Folder or an Index.
+func waitingIn(t testing.TB, f interface {
+	WaitingFor(mailbox string, limit int) ([]Item, error)
+}, mailbox string,
+) string {
+	t.Helper()
 	items, err := f.WaitingFor(mailbox, 100)
 	if err != nil {
 		t.Error(err)
