@@ -3,7 +3,7 @@
 //
 // # What it holds
 //
-//   - Pool: a fixed number of workers, each replaced as soon as it ends, and the questions put to them.
+//   - Pool: a fixed number of workers, each replaced as soon as it ends, and the questions put to them, several in a message.
 //   - Process: one worker, asked by one goroutine at a time.
 //   - Serve: the worker's side.
 //   - Tally, Counters: what became of workers and questions.
@@ -13,16 +13,22 @@
 //
 // # The way of a question
 //
-// Pool.Ask takes an idle worker, writes the question to its socket, one message, and waits for one message in answer. A content of
-// some size is no part of the message but a file descriptor beside it. The Question judges the answer, for the worker may be in the hands of
-// the mail it was asked about. Where the worker has ended, or its answer is none, the question is put once more to another worker.
-// A worker that does not answer in the question's time is killed, and the question is not put again.
+// Pool.Ask puts a question in the queue (errand.go), and who is first there leads the next exchange with a worker that nobody asks. It takes along what
+// else waits and fits, writes one message to the worker's socket, waits for one in answer, and tells those it has taken along. So a busy
+// pool wakes two processes for many questions. A content of some size is no part of the message but a file descriptor beside it; that
+// question goes alone. The Question judges the answer, for the worker may be in the hands of the mail it was asked about.
+//
+// Where the worker has ended, or its message is no answer, each question that was in the exchange is put once more, alone, to another worker:
+// only one that fails then is to blame. A worker that is late with a question alone, in the question's own time, is killed, and the question is not put
+// again. A message of several has a short time of its own instead, and a worker leaves the rest of it undone where one question takes long: what
+// was left is asked alone, and nobody's time is spent on another's mail.
 //
 // # Ownership and end
 //
 // A worker has a goroutine (supervise) that starts it, waits for its end and starts the next one, until Close. It ends with the pool,
 // and with this process, however that ends: its socket ends, and the kernel kills it when the thread that started it is gone. So that
-// goroutine keeps its thread to itself. Close waits for the questions being answered.
+// goroutine keeps its thread to itself. Close waits for the questions being answered. A question's goroutine leads its exchange itself, or
+// waits for the one that does, which is over within seconds; nothing else runs.
 //
 // # Decisions
 //
@@ -39,5 +45,9 @@
 //     by itself costs nothing.
 //   - 2026: a question is put again to another worker, not always to one just started: nothing of a mail stays in a worker that
 //     answered.
+//   - 2026: nobody waits for company. A message takes along what is there when a worker is free, 16 questions and 72 KiB at most, so that a lone question is no
+//     later for it, and a question that does not fit keeps its place in the queue.
+//   - 2026: an exchange of several is not ended with the context of any who is in it: it is over in the time that a few small contents take, and
+//     who has gone waits for that.
 //   - 2026: workers write to no log. What they would say, a mail may have them say.
 package worker

@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// ErrClosed is returned by Pool.Ask after Close.
+// ErrClosed is returned by Pool.Ask and AskAll after Close.
 var ErrClosed = errors.New("the workers have been sent away")
 
 // Question is what a worker is asked. scanner/yara's is one.
 type Question interface {
-	// Request returns the message, of 1 to MaxRequest octets, and the file that goes beside it, or nil. It borrows neither: both
-	// stay as they are until Ask returns.
-	Request() (message []byte, file *os.File)
+	// Request returns the request, of 1 to MaxRequest octets, and the file that goes beside it, or nil. It borrows neither: both
+	// stay as they are until Ask returns. It is called more than once.
+	Request() (request []byte, file *os.File)
 
-	// Accept reads the answer, which it borrows. An error says that no honest worker would answer so; the worker is killed.
+	// Accept reads the answer, which it borrows. An error says that no honest worker would answer so; the worker is killed. It is called
+	// again where the question is put again, and in another goroutine than Ask, before that returns.
 	Accept(answer []byte) error
 }
 
@@ -38,24 +39,22 @@ type Pool struct {
 	tally   *Tally // the program's
 	log     *slog.Logger
 
-	asking  sync.RWMutex // read-locked by each question, locked by Close
+	asking  sync.RWMutex // read-locked by each call of AskAll, locked by Close
 	closed  chan struct{}
 	closing sync.Once
 	running sync.WaitGroup // of supervise
-
-	idle chan *slot // the slots that are listed
+	errands sync.Pool      // of *errand, for newErrand
 
 	mu      sync.Mutex
-	slots   []*slot       // the fields of each guarded by mu
-	fault   error         // why starts fail; nil once one does not; guarded by mu
-	changed chan struct{} // closed, and replaced, when fault is set; guarded by mu
+	slots   []*slot   // the fields of each guarded by mu
+	waiting []*errand // for a worker, the one waiting longest first; none while there is one that nobody asks; guarded by mu
+	fault   error     // why starts fail; nil once one does not; guarded by mu
 }
 
-// slot is the place of one worker, and of those that follow it. It is listed when its worker is there and nobody asks it.
+// slot is the place of one worker, and of those that follow it.
 type slot struct {
 	process *Process // nil while there is none
 	held    bool     // somebody asks it
-	listed  bool     // it is in Pool.idle
 }
 
 // Start starts the workers and waits until one is ready. The caller closes the pool.
@@ -70,19 +69,20 @@ func Start(c Config) (*Pool, error) {
 	}
 	p := &Pool{
 		program: c.Program, prepare: c.Prepare, tally: c.Program.Tally, log: c.Log,
-		closed: make(chan struct{}), idle: make(chan *slot, c.Workers), changed: make(chan struct{}),
+		closed: make(chan struct{}),
 	}
 	for range c.Workers {
 		s := &slot{}
 		p.slots = append(p.slots, s)
 		p.running.Go(func() { p.supervise(s) }) // ends with Close
 	}
-	s, process, err := p.take(context.Background())
-	if err != nil {
+	first := p.newErrand()
+	defer p.release(first)
+	if err := p.take(context.Background(), first); err != nil {
 		p.Close()
 		return nil, err
 	}
-	p.giveBack(s, process, true)
+	p.giveBack(first.slot, first.process, true)
 	return p, nil
 }
 
@@ -111,7 +111,7 @@ func (p *Pool) supervise(s *slot) {
 		pause = 0
 		p.mu.Lock()
 		s.process, p.fault = process, nil
-		p.offerLocked(s)
+		p.offerLocked()
 		p.mu.Unlock()
 		select {
 		case <-p.closed: // Close may not have seen it
@@ -165,49 +165,12 @@ func (p *Pool) failed(err error, again bool) {
 	p.mu.Lock()
 	first := p.fault == nil
 	p.fault = err
-	close(p.changed)
-	p.changed = make(chan struct{})
+	if p.faultLocked() != nil {
+		p.sendAwayLocked(err)
+	}
 	p.mu.Unlock()
 	if first {
 		p.log.Error("no worker can be started; it is tried again", "worker", p.program.Args, "error", err)
-	}
-}
-
-// offerLocked lists s if it has a worker that nobody asks. p.mu is held.
-func (p *Pool) offerLocked(s *slot) {
-	if s.process != nil && !s.held && !s.listed {
-		s.listed = true
-		p.idle <- s // has room: no slot is in it twice
-	}
-}
-
-// take returns a worker to ask. giveBack must follow.
-//
-// Errors: ErrClosed; those of ctx, wrapped; why workers cannot be started, when there is none.
-func (p *Pool) take(ctx context.Context) (*slot, *Process, error) {
-	for {
-		p.mu.Lock()
-		fault, changed := p.faultLocked(), p.changed
-		p.mu.Unlock()
-		if fault != nil {
-			return nil, nil, fault
-		}
-		select {
-		case s := <-p.idle:
-			p.mu.Lock()
-			s.listed = false
-			process := s.process
-			s.held = process != nil
-			p.mu.Unlock()
-			if process != nil { // else it has ended since it was listed
-				return s, process, nil
-			}
-		case <-changed:
-		case <-p.closed:
-			return nil, nil, ErrClosed
-		case <-ctx.Done():
-			return nil, nil, fmt.Errorf("waiting for a worker: %w", ctx.Err())
-		}
 	}
 }
 
@@ -234,59 +197,90 @@ func (p *Pool) giveBack(s *slot, process *Process, usable bool) {
 	case !usable && s.process == process:
 		s.process = nil
 	}
-	p.offerLocked(s)
+	p.offerLocked()
 	p.mu.Unlock()
 }
 
-// Ask has a worker answer q, waiting for one while all are asked. Where the worker ends, or its answer is not accepted, another one
-// is asked, once.
-//
-// Errors: those of ctx, wrapped, when its time is up; ErrClosed; that workers fail on q, or cannot be started.
+// Ask is AskAll for one question.
 func (p *Pool) Ask(ctx context.Context, q Question) error {
+	if errs := p.AskAll(ctx, []Question{q}); errs != nil {
+		return errs[0]
+	}
+	return nil
+}
+
+// AskAll has a worker answer questions, 1 to MaxTogether of at most MaxRequest octets together and one alone if it has a file, waiting for it
+// while all are asked. It returns nil when all have accepted their answers, otherwise an error or nil for each.
+//
+// They go in one message, and other questions that wait for a worker go with them. Where a message of several comes to nothing, or is
+// not answered to its end in time, each of them is asked again alone; so is one that was alone, unless it was its time that was up.
+//
+// Errors: those of ctx, wrapped, when its time is up; ErrClosed; that workers fail on the question, or cannot be started.
+func (p *Pool) AskAll(ctx context.Context, questions []Question) []error {
 	p.asking.RLock()
 	defer p.asking.RUnlock()
+	e := p.newErrand()
+	defer p.release(e)
+	err := p.admit(ctx)
+	if err == nil {
+		err = e.load(questions)
+	}
+	if err == nil {
+		err = p.run(ctx, e)
+	}
+	if err == nil && e.failed == nil && e.answered == len(questions) {
+		return nil
+	}
+	errs, failed := make([]error, len(questions)), false
+	for i := range errs {
+		switch {
+		case err != nil:
+			errs[i] = err
+		case e.failed != nil || i >= e.answered:
+			errs[i] = p.askAgain(ctx, e, questions[i:i+1])
+		}
+		failed = failed || errs[i] != nil
+	}
+	if !failed {
+		return nil
+	}
+	return errs
+}
+
+// admit says whether questions are asked at all.
+func (p *Pool) admit(ctx context.Context) error {
 	select {
-	case <-p.closed: // while it closes, there may still be idle workers
+	case <-p.closed: // while it closes, there may still be workers
 		return ErrClosed
 	default:
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("asking a worker: %w", err)
 	}
-	request, file := q.Request()
-	if len(request) == 0 || len(request) > MaxRequest {
-		return fmt.Errorf("a question of %d octets", len(request))
+	return nil
+}
+
+// askAgain asks a question that was part of e once more.
+func (p *Pool) askAgain(ctx context.Context, e *errand, question []Question) error {
+	if !e.several && errors.Is(e.failed, errLate) {
+		return fmt.Errorf("%w: %w", e.failed, ctx.Err())
 	}
-	for again := false; ; {
-		s, process, err := p.take(ctx)
-		if err != nil {
-			return err
-		}
-		answer, err := process.Ask(ctx, request, file)
-		if err == nil {
-			err = q.Accept(answer)
-		}
-		p.giveBack(s, process, err == nil)
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, errUnread):
-			p.tally.lost.Add(1)
-			continue
-		case errors.Is(err, errLate):
-			p.tally.late.Add(1)
-			return fmt.Errorf("%w: %w", err, ctx.Err())
-		case errors.Is(err, errEnded):
-			p.tally.crashed.Add(1)
-		default:
-			p.tally.rejected.Add(1)
-		}
-		if again {
-			return fmt.Errorf("asked twice: %w", err)
-		}
-		again = true
-		p.tally.repeated.Add(1)
+	p.tally.repeated.Add(1)
+	again := p.newErrand()
+	defer p.release(again)
+	if err := again.load(question); err != nil {
+		return err
 	}
+	again.alone = true
+	switch err := p.run(ctx, again); {
+	case err != nil:
+		return err
+	case errors.Is(again.failed, errLate):
+		return fmt.Errorf("%w: %w", again.failed, ctx.Err())
+	case again.failed != nil:
+		return fmt.Errorf("asked twice: %w", again.failed)
+	}
+	return nil
 }
 
 // Health says how many workers there are, how they are confined as they say themselves, and when there is none, why.

@@ -54,6 +54,26 @@ func (fickle) Answer(request []byte, file *os.File) []byte {
 			os.Exit(3)
 		}
 		return []byte("second")
+	case "stall-unless": // the file is there by the second time
+		if _, err := os.Stat(rest); err != nil {
+			_ = os.WriteFile(rest, nil, 0o600)
+			time.Sleep(time.Hour)
+		}
+	case "slow":
+		time.Sleep(2 * inCompany)
+	case "long":
+		return append([]byte("echo "+rest), make([]byte, MaxAnswer/2)...)
+	case "send": // as many answers as it says, in place of its own
+		count, words, _ := strings.Cut(rest, " ")
+		var message []byte
+		for range count[0] - '0' {
+			message = appendOne(message, []byte(words))
+		}
+		_, _ = os.Stdin.Write(message)
+		time.Sleep(time.Hour)
+	case "torn": // an answer cut off
+		_, _ = os.Stdin.Write(appendOne(nil, []byte(rest))[:lengthSize+1])
+		time.Sleep(time.Hour)
 	case "hang":
 		for {
 			runtime.Gosched()
@@ -216,7 +236,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	var pids sync.Map
 	var killed atomic.Int32
 	var asking sync.WaitGroup
-	for i := range 4 {
+	for i := range 12 {
 		asking.Go(func() {
 			for n := 0; killed.Load() < kills; n++ {
 				request := fmt.Sprintf("echo %d/%d", i, n)
@@ -318,7 +338,7 @@ func TestNoWorkerCanBeStarted(t *testing.T) {
 func TestClose(t *testing.T) {
 	p, _ := newPool(t, 2)
 	var asking sync.WaitGroup
-	begun := make(chan struct{}, 4)
+	begun := make(chan struct{}, 12)
 	for range cap(begun) {
 		asking.Go(func() {
 			for n := 0; ; n++ {

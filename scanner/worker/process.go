@@ -15,15 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Bounds on a message, in octets. What is longer is passed as a file.
-const (
-	MaxRequest = 72 << 10
-	MaxAnswer  = 64 << 10
-)
-
 const (
 	// grace is what a worker gets beyond a question's time.
 	grace = 2 * time.Second
+
+	// severalTime is what a worker gets for a message of several questions, whose own times are not looked at meanwhile: the questions it has not
+	// come to after inCompany are left, so that this is the time of one.
+	severalTime = 5 * time.Second
 
 	// startTime bounds the start of a worker, up to its hello.
 	startTime = 20 * time.Second
@@ -33,6 +31,8 @@ var (
 	errUnread = errors.New("the worker had ended before") // it has not seen the question
 	errEnded  = errors.New("the worker ended")
 	errLate   = errors.New("the worker did not answer in time and was killed")
+
+	errNoAnswer = errors.New("the worker's message does not answer the one it was sent")
 )
 
 // Process is one worker. One goroutine at a time asks it.
@@ -40,7 +40,8 @@ type Process struct {
 	cmd    *exec.Cmd
 	conn   *os.File // a socket in blocking mode; Close while it is read is safe
 	hello  string
-	answer []byte
+	asked  []byte // the message that is made of requests
+	answer []byte // the message that was read
 
 	late  func()      // p.expire, made once
 	timer *time.Timer // kills the worker; runs only when a question's time is up
@@ -63,7 +64,7 @@ func (g Program) start() (*Process, error) {
 	}
 	theirs := os.NewFile(uintptr(pair[1]), "worker")
 	defer theirs.Close()
-	p := &Process{conn: os.NewFile(uintptr(pair[0]), "worker"), answer: make([]byte, MaxAnswer), timed: make(chan struct{}, 1)}
+	p := &Process{conn: os.NewFile(uintptr(pair[0]), "worker"), answer: make([]byte, answerMessage), timed: make(chan struct{}, 1)}
 	p.late = p.expire
 	p.timer = time.AfterFunc(time.Hour, p.Kill)
 	p.timer.Stop()
@@ -140,19 +141,40 @@ func (g Program) Open(use func(*Process) error) error {
 //
 // Errors: that the worker has ended, or was killed since it did not answer before ctx ended; then it is of no use any more.
 func (p *Process) Ask(ctx context.Context, request []byte, file *os.File) ([]byte, error) {
-	var err error
+	p.begin()
+	p.add(request)
+	if err := p.send(file); err != nil {
+		return nil, err
+	}
+	answers, err := p.await(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer, rest, ok := cutOne(answers)
+	if !ok || len(rest) > 0 {
+		return nil, errNoAnswer
+	}
+	return answer, nil
+}
+
+// begin begins a message, add adds a request to it.
+func (p *Process) begin()             { p.asked = p.asked[:0] }
+func (p *Process) add(request []byte) { p.asked = appendOne(p.asked, request) }
+
+// send sends the message, with file, which may be nil, beside it. Errors: errUnread; those of the socket.
+func (p *Process) send(file *os.File) (err error) {
 	if file == nil {
-		_, err = p.conn.Write(request)
+		_, err = p.conn.Write(p.asked)
 	} else {
-		err = p.sendFile(request, file)
+		err = p.sendFile(p.asked, file)
 	}
 	switch {
 	case errors.Is(err, unix.EPIPE), errors.Is(err, unix.ECONNRESET), errors.Is(err, os.ErrClosed):
-		return nil, errUnread
+		return errUnread
 	case err != nil:
-		return nil, fmt.Errorf("asking the worker: %w", err)
+		return fmt.Errorf("asking the worker: %w", err)
 	}
-	return p.await(ctx)
+	return nil
 }
 
 // sendFile writes a request with a descriptor.
@@ -171,16 +193,34 @@ func (p *Process) sendFile(request []byte, file *os.File) error {
 	return err
 }
 
-// await reads one answer. When ctx ends the worker gets its grace.
+// await reads one message. When ctx ends the worker gets its grace.
+//
+// Errors: errEnded, errLate; those of the socket.
 func (p *Process) await(ctx context.Context) ([]byte, error) {
 	stop := context.AfterFunc(ctx, p.late)
-	n, err := p.conn.Read(p.answer)
+	message, err := p.read()
 	if !stop() { // the time was up meanwhile
 		<-p.timed
 		if !p.timer.Stop() {
 			return nil, errLate
 		}
 	}
+	return message, err
+}
+
+// awaitSeveral is await for a message of several questions, which has a time of its own.
+func (p *Process) awaitSeveral() ([]byte, error) {
+	p.timer.Reset(severalTime)
+	message, err := p.read()
+	if !p.timer.Stop() {
+		return nil, errLate
+	}
+	return message, err
+}
+
+// read reads one message.
+func (p *Process) read() ([]byte, error) {
+	n, err := p.conn.Read(p.answer)
 	switch {
 	case err == nil && n > 0:
 		return p.answer[:n], nil

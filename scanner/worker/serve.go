@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // Servant answers requests in a worker.
 //
-// Answer borrows request until the next call, and owns file, which is nil where none came. It returns 1 to MaxAnswer octets that
+// Answer borrows request until it returns, and owns file, which is nil where none came. It returns 1 to MaxAnswer octets that
 // stay as they are until the next call.
 type Servant interface {
 	Answer(request []byte, file *os.File) []byte
@@ -27,9 +28,10 @@ func Serve(conn *os.File, hello string, s Servant) error {
 	if _, err := conn.Write([]byte(hello)); err != nil {
 		return fmt.Errorf("saying hello: %w", err)
 	}
-	request, rights := make([]byte, MaxRequest), make([]byte, unix.CmsgSpace(4))
+	requests, rights := make([]byte, requestMessage), make([]byte, unix.CmsgSpace(4))
+	var answers []byte
 	for {
-		n, oob, flags, _, err := unix.Recvmsg(fd, request, rights, unix.MSG_CMSG_CLOEXEC)
+		n, oob, flags, _, err := unix.Recvmsg(fd, requests, rights, unix.MSG_CMSG_CLOEXEC)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
@@ -44,10 +46,37 @@ func Serve(conn *os.File, hello string, s Servant) error {
 		if err != nil {
 			return err
 		}
-		if _, err := conn.Write(s.Answer(request[:n], file)); err != nil {
+		if answers, err = answer(answers[:0], requests[:n], file, s); err != nil {
+			return err
+		}
+		if _, err := conn.Write(answers); err != nil {
 			return fmt.Errorf("answering: %w", err)
 		}
 	}
+}
+
+// inCompany is how long a worker goes on with the questions of a message: who is in it does not wait for others that take long.
+const inCompany = 100 * time.Millisecond
+
+// answer appends to answers those to the first of requests, one at least and all if there is time and room. Errors: requests that no
+// gateway sends.
+func answer(answers, requests []byte, file *os.File, s Servant) ([]byte, error) {
+	began := time.Now()
+	for len(requests) > 0 {
+		request, rest, ok := cutOne(requests)
+		if !ok {
+			return nil, errors.New("a message that is none of requests")
+		}
+		if len(answers) > 0 && time.Since(began) > inCompany {
+			break
+		}
+		one := s.Answer(request, file)
+		if len(answers) > 0 && len(answers)+len(one) > MaxAnswer {
+			break
+		}
+		answers, requests, file = appendOne(answers, one), rest, nil
+	}
+	return answers, nil
 }
 
 // cannotServe begins the hello of a worker that ends at once.

@@ -1,6 +1,9 @@
 package worker
 
-import "sync/atomic"
+import (
+	"errors"
+	"sync/atomic"
+)
 
 // Tally counts for one pool after the other, so that no figure falls when one takes another's place. The zero value is ready.
 type Tally struct {
@@ -15,7 +18,22 @@ type Counters struct {
 	WorkersCrashed  uint64 // workers that ended while they were asked
 	WorkersLate     uint64 // workers killed since they did not answer in time
 	AnswersRejected uint64 // answers that no honest worker gives; the worker was killed
-	AskedAgain      uint64 // questions put to a second worker
+	AskedAgain      uint64 // questions put to a worker a second time, alone
+}
+
+// exchange counts what became of an exchange.
+func (t *Tally) exchange(failed error) {
+	switch {
+	case failed == nil:
+	case errors.Is(failed, errUnread):
+		t.lost.Add(1)
+	case errors.Is(failed, errLate):
+		t.late.Add(1)
+	case errors.Is(failed, errEnded):
+		t.crashed.Add(1)
+	default:
+		t.rejected.Add(1)
+	}
 }
 
 // Counters returns the counters as they stand.
