@@ -44,7 +44,7 @@ B9   huge mails                               forwarder/pop3 TestSlowMessageIsHe
 B10  100,000 messages                         forwarder/pop3 TestListsOf100000Messages TestUIDsAreBounded cmd/mirrorgw TestBigListsOverASlowLink
 B11  archive bombs                            scanner TestExpect TestOpenersAreBounded scanner/archive TestBombs TestBombsThatLie TestQuine
 B12  MIME bombs                               scanner TestBombsEndSoon TestLimits
-B13  memory that fills up                     cmd/mirrorgw TestMemoryGuard TestMemoryGauge TestMemoryGuardInTheLab
+B13  memory that fills up                     cmd/mirrorgw/gateway TestMemoryGuard TestMemoryGauge cmd/mirrorgw TestMemoryGuardInTheLab
 C1   clamd down                               scanner TestEscalation scanner/clamd TestReplies TestDaemonAway cmd/mirrorgw TestClamdRepliesInTheLab
 C2   clamd restarting                         scanner/clamd TestDaemonAway cmd/mirrorgw TestClamdInTheLab
 C3   clamd hanging                            scanner/clamd TestDaemonHangs cmd/mirrorgw TestClamdInTheLab

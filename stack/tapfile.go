@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TUNPath is where TAP interfaces are opened.
+const TUNPath = "/dev/net/tun"
+
 // errOffloadRefused wraps what the kernel said to the virtio header or the offload flags, as against the device itself.
 var errOffloadRefused = errors.New("the kernel refuses offload on it")
 
@@ -72,9 +75,9 @@ func (o opening) open() (*tapFile, error) {
 // openOffload opens a queue with a virtio-net header. Flags, header size and offloads survive on a persistent TAP
 // whoever opened it before, so each is set every time, on every queue.
 func (o opening) openOffload() (_ *tapFile, err error) {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(TUNPath, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: "/dev/net/tun", Err: err}
+		return nil, &os.PathError{Op: "open", Path: TUNPath, Err: err}
 	}
 	defer func() {
 		if err != nil {

@@ -14,7 +14,7 @@
 //   - Lab: client, mirror, router and internet, wired up as in the picture below.
 //   - MailServer (dovecot), MailutilsServer, WebServer, Gateway: what runs in it.
 //   - Mail, CleanMails, VariedMails, EICAR: the mail they serve, the same for the same seed.
-//   - Clamd: a ClamAV daemon, which belongs to no host.
+//   - Clamd: a ClamAV daemon, which belongs to no host; ServeClamd: what gives any answer such a daemon may.
 //   - Demo: the story that "mirrorgw lab demo" tells, as a table of lines that hold or do not.
 //
 // The lab as drawn. The mirror namespace holds the LAN's bridge and the gateway's process, and no address: .2 belongs to

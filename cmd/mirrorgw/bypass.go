@@ -10,12 +10,6 @@ import (
 	"mirrorgw/cmd/mirrorgw/control"
 )
 
-// bypasser is a gateway past which mail can be forwarded.
-type bypasser interface {
-	// Bypass is a control.BypassFunc.
-	Bypass(on bool, d time.Duration) (control.Intake, error)
-}
-
 func (p *program) bypassCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "bypass",

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -73,7 +72,7 @@ func checkNamed(file *config.File) error {
 		}
 	}
 	if cfg.Notice.Template != "" {
-		if _, err := notice.New(noticeConfig(cfg, slog.New(slog.DiscardHandler))); err != nil {
+		if _, err := notice.New(notice.Config{Template: cfg.Notice.Template}); err != nil {
 			wrong = append(wrong, file.Errorf("notice.template", "notice.template: %v", err))
 		}
 	}

@@ -2,19 +2,12 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
-	"io"
-	"log/slog"
 	"net"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"mirrorgw/cmd/mirrorgw/config"
-	"mirrorgw/cmd/mirrorgw/control"
 	"mirrorgw/scanner"
-	"mirrorgw/scanner/clamd"
+	"mirrorgw/testnet"
 )
 
 // listenClamd answers at a socket as a clamd does that knows the EICAR test file and the word leopard, and nothing else. It
@@ -35,49 +28,12 @@ func listenClamd(t *testing.T) (string, net.Listener) {
 // listenClamdThat answers each stream at a socket with what reply makes of it, and closes the connection.
 func listenClamdThat(t *testing.T, reply func(content []byte) string) (string, net.Listener) {
 	t.Helper()
-	socket := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", socket)
+	address, l, err := testnet.ServeClamd(t.TempDir(), reply)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	go func() { // ends with the listener
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { // ends with the stream
-				defer conn.Close()
-				if content, err := readStream(conn); err == nil {
-					_, _ = io.WriteString(conn, reply(content)) // who has gone needs none
-				}
-			}()
-		}
-	}()
-	return "unix:" + socket, l
-}
-
-// readStream reads one INSTREAM.
-func readStream(conn net.Conn) (content []byte, err error) {
-	if _, err := io.CopyN(io.Discard, conn, int64(len("zINSTREAM\x00"))); err != nil {
-		return nil, err
-	}
-	for {
-		var length [4]byte
-		if _, err := io.ReadFull(conn, length[:]); err != nil {
-			return nil, err
-		}
-		n := binary.BigEndian.Uint32(length[:])
-		if n == 0 {
-			return content, nil
-		}
-		chunk := make([]byte, n)
-		if _, err := io.ReadFull(conn, chunk); err != nil {
-			return nil, err
-		}
-		content = append(content, chunk...)
-	}
+	return address, l
 }
 
 // The scan command asks clamd as the gateway does, says of what it lacks, and judges nothing without it.
@@ -97,68 +53,5 @@ func TestScanAsksClamd(t *testing.T) {
 	code, stdout, stderr = call(t, builtIn(), "scan", "-c", cfg, dir)
 	if code != exitIncomplete || stdout != "" || !strings.HasPrefix(stderr, "mirrorgw: clamd: "+address+": dial unix ") {
 		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
-	}
-}
-
-// What has not changed goes on after a reload. A clamd that does not answer keeps the gateway from starting in no way, and a reload
-// from naming it.
-func TestClamdAfterReload(t *testing.T) {
-	address, l := listenClamd(t)
-	m := &mirror{log: slog.New(slog.DiscardHandler)}
-	cfg := config.Default()
-	cfg.Scan.Clamd.Address = []string{address}
-	first, err := m.othersAfter(t.Context(), cfg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := control.Status{Events: make(map[string]map[string]uint64)}
-	first.addEngines(&s)
-	if len(s.Engines) != 1 || s.Engines[0].State != "weak" || s.Events["clamd"] == nil {
-		t.Errorf("%+v", s)
-	}
-	before := &mailRooms{cfg: cfg, others: first}
-	again, err := m.othersAfter(t.Context(), cfg, before)
-	if err != nil || again.clamd != first.clamd {
-		t.Errorf("another engine, %v", err)
-	}
-	changed := *cfg
-	changed.Scan.Clamd.Parallel = 3
-	if again, err = m.othersAfter(t.Context(), &changed, before); err != nil || again.clamd == first.clamd {
-		t.Errorf("the same engine, %v", err)
-	}
-	l.Close()
-	if _, err = m.othersAfter(t.Context(), &changed, before); err == nil || !strings.HasPrefix(err.Error(), "scan.clamd.address: ") {
-		t.Errorf("a clamd that is away: %v", err)
-	}
-	if again, err = m.othersAfter(t.Context(), cfg, before); err != nil || again.clamd != first.clamd {
-		t.Errorf("away, and as before: %v", err)
-	}
-	if alone, err := m.othersAfter(t.Context(), cfg, nil); err != nil || alone.clamd.Health().State != clamd.Down {
-		t.Errorf("away at the start: %v", err)
-	}
-}
-
-// The engines in use are checked, also when they are others than at first.
-func TestEnginesAreWatched(t *testing.T) {
-	t.Parallel()
-	m := &mirror{log: slog.New(slog.DiscardHandler), moved: make(chan struct{}, 1)}
-	ended := make(chan struct{})
-	go func() { // ends with the test's context
-		defer close(ended)
-		m.watchEngines(t.Context())
-	}()
-	t.Cleanup(func() { <-ended })
-	address, _ := listenClamd(t)
-	cfg := config.Default()
-	cfg.Scan.Clamd.Address = []string{address}
-	o, err := newOthers(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.moveIn(&mailRooms{cfg: cfg, others: o})
-	for deadline := time.Now().Add(30 * time.Second); o.clamd.Health().State == clamd.Down; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not checked")
-		}
 	}
 }

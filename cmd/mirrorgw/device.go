@@ -5,7 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/cmd/mirrorgw/gateway"
 	"mirrorgw/stack"
 )
 
@@ -50,7 +50,7 @@ func (p *program) deviceUp(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := stack.CreateDevice(deviceOf(cfg), to.uid, to.gid); err != nil {
+	if err := stack.CreateDevice(gateway.Device(cfg), to.uid, to.gid); err != nil {
 		return err
 	}
 	port := ""
@@ -59,7 +59,7 @@ func (p *program) deviceUp(c *cli.Context) error {
 	}
 	fmt.Fprintf(p.stdout, "%s is up for user %s and group %s: persistent, MTU %d%s\n", cfg.Device.Name, to.user, to.group, cfg.Device.MTU, port)
 
-	did, err := to.letOpen(tunDevice)
+	did, err := to.letOpen(stack.TUNPath)
 	if err != nil {
 		return err
 	}
@@ -90,20 +90,4 @@ func (p *program) deviceDown(c *cli.Context) error {
 	}
 	fmt.Fprintf(p.stdout, "%s is not there any more\n", cfg.Device.Name)
 	return nil
-}
-
-// deviceOf returns the interface a configuration describes.
-func deviceOf(cfg *config.Config) stack.DeviceConfig {
-	mac := cfg.Device.MAC
-	if mac == nil {
-		mac = stack.StableMAC(cfg.Device.Name)
-	}
-	return stack.DeviceConfig{
-		Name:    cfg.Device.Name,
-		Bridge:  cfg.Device.Bridge,
-		MAC:     mac,
-		MTU:     cfg.Device.MTU,
-		Queues:  cfg.Device.Queues,
-		Offload: offloadOf(cfg.Device.Offload),
-	}
 }

@@ -26,8 +26,8 @@ const serviceID = 64321
 // on a lab's host has a mount namespace for itself.
 const ownTUN = "mount -t tmpfs -o mode=755 tmpfs /dev/net; mknod -m 600 /dev/net/tun c 10 200; "
 
-// service is a gateway that runs as a service user on a lab's mirror.
-type service struct {
+// serviceUser is a gateway that runs as a service user on a lab's mirror.
+type serviceUser struct {
 	lab               *testnet.Lab
 	wrapper           string // runs the gateway as the service user
 	yaml              string
@@ -37,10 +37,10 @@ type service struct {
 
 // newService prepares a lab. Each command in it has a /dev/net of its own, in which only root may open tun, as on a machine
 // without udev.
-func newService(t *testing.T) *service {
+func newService(t *testing.T) *serviceUser {
 	t.Helper()
 	lab := testnet.NewLab(t)
-	s := &service{lab: lab, program: filepath.Join(lab.Folder(), "mirrorgw"), wrapper: filepath.Join(lab.Folder(), "as-service")}
+	s := &serviceUser{lab: lab, program: filepath.Join(lab.Folder(), "mirrorgw"), wrapper: filepath.Join(lab.Folder(), "as-service")}
 	binary, err := os.ReadFile(product(t))
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ exec setpriv --reuid=%d --regid=%d --clear-groups --inh-caps=-all --bounding-set
 }
 
 // start runs the gateway as the service user until the test ends.
-func (s *service) start(t *testing.T, yaml string) *testnet.Gateway {
+func (s *serviceUser) start(t *testing.T, yaml string) *testnet.Gateway {
 	t.Helper()
 	return startProgram(t, s.lab, s.wrapper, yaml)
 }

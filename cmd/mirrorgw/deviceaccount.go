@@ -11,10 +11,8 @@ import (
 	"syscall"
 
 	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/stack"
 )
-
-// tunDevice is where TAP interfaces are opened.
-const tunDevice = "/dev/net/tun"
 
 // account is whom a gateway runs as.
 type account struct {
@@ -147,7 +145,7 @@ func (a account) obstacles(cfg *config.Config, file string) (lines []string) {
 			lines = append(lines, fmt.Sprintf("%s is closed to user %s: %s", quote(path), a.user, remedy))
 		}
 	}
-	look(tunDevice, 6, "chmod 666 "+tunDevice+", or make it a member of the group that may open it")
+	look(stack.TUNPath, 6, "chmod 666 "+stack.TUNPath+", or make it a member of the group that may open it")
 	look(file, 4, fmt.Sprintf("chgrp %s %s; chmod g+r %s", a.group, quote(file), quote(file)))
 	for _, dir := range []string{cfg.Quarantine.Dir, filepath.Dir(cfg.Control.Socket)} {
 		look(dir, 7, fmt.Sprintf("chown -R %s:%s %s", a.user, a.group, quote(dir)))

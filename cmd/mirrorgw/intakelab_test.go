@@ -151,7 +151,7 @@ func TestWatchdogInTheLab(t *testing.T) {
 		t.Fatal(err)
 	}
 	testnet.WaitFor(t, "the watchdog", func() bool { return statusOf(t, lab).Bypass })
-	if s := statusOf(t, lab); s.Health != control.Failing || !s.Intake.Failing || s.Intake.Reason != noticeWatchdog {
+	if s := statusOf(t, lab); s.Health != control.Failing || !s.Intake.Failing || s.Intake.Reason != "mails wait for their verdict and none is reached" {
 		t.Errorf("%+v", s)
 	}
 	newer, _ := dialMail(t, lab)

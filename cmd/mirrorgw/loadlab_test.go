@@ -281,26 +281,18 @@ func TestHugeMail(t *testing.T) {
 	}
 }
 
-// memoryGroup makes a cgroup with a limit on memory. It returns its folder, what it uses, and how a process of the lab, which has a
-// /sys of its own, is shown it.
-func memoryGroup(t *testing.T, limit int64) (group string, source memorySource, mount string) {
+// memoryGroup makes a cgroup with a limit on memory. It returns its folder, how many octets it uses that the kernel cannot simply take back, and
+// how a process of the lab, which has a /sys of its own, is shown it.
+func memoryGroup(t *testing.T, limit int64) (group string, used func() int64, mount string) {
 	t.Helper()
-	name := fmt.Sprintf("mirrorgw-test-%d", os.Getpid())
-	for _, c := range []struct {
-		files cgroupFiles
-		mount string
-	}{
+	for _, c := range []struct{ at, limit, current, cache, mount string }{
+		{"/sys/fs/cgroup", "memory.max", "memory.current", "", "mount -t cgroup2 none /sys/fs/cgroup"},
 		{
-			cgroupFiles{"sys/fs/cgroup", "memory.max", "memory.current", [2]string{"active_file", "inactive_file"}},
-			"mount -t cgroup2 none /sys/fs/cgroup",
-		},
-		{
-			cgroupFiles{"sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", [2]string{"total_active_file", "total_inactive_file"}},
+			"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_",
 			"mount -t tmpfs none /sys/fs/cgroup && mkdir /sys/fs/cgroup/memory && mount -t cgroup -o memory none /sys/fs/cgroup/memory",
 		},
 	} {
-		files := c.files
-		folder := filepath.Join("/", files.mount, name)
+		folder := filepath.Join(c.at, fmt.Sprintf("mirrorgw-test-%d", os.Getpid()))
 		if os.Mkdir(folder, 0o700) != nil {
 			continue
 		}
@@ -312,7 +304,7 @@ func memoryGroup(t *testing.T, limit int64) (group string, source memorySource, 
 				}
 			}
 		})
-		limited, err := os.OpenFile(filepath.Join(folder, files.limit), os.O_WRONLY, 0) // the kernel makes it, where it is in charge
+		limited, err := os.OpenFile(filepath.Join(folder, c.limit), os.O_WRONLY, 0) // the kernel makes it, where it is in charge
 		if err != nil {
 			continue
 		}
@@ -320,12 +312,33 @@ func memoryGroup(t *testing.T, limit int64) (group string, source memorySource, 
 		if err := errors.Join(err, limited.Close()); err != nil {
 			continue
 		}
-		if source, ok := files.tightest("/", name); ok && source.limit == limit {
-			return folder, source, c.mount
-		}
+		return folder, func() int64 {
+			current, err := os.ReadFile(filepath.Join(folder, c.current))
+			stat, err2 := os.ReadFile(filepath.Join(folder, "memory.stat"))
+			if err := errors.Join(err, err2); err != nil {
+				t.Fatal(err)
+			}
+			octets := number(t, string(current))
+			for line := range strings.Lines(string(stat)) {
+				if name, figure, _ := strings.Cut(line, " "); name == c.cache+"active_file" || name == c.cache+"inactive_file" {
+					octets -= number(t, figure)
+				}
+			}
+			return octets
+		}, c.mount
 	}
 	t.Skip("no cgroup with a limit on memory can be made here")
-	return "", memorySource{}, ""
+	return "", nil, ""
+}
+
+// number reads what the kernel wrote.
+func number(t *testing.T, text string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // TestMemoryGuardInTheLab is B13: in a cgroup that fills up, no session begins any more, forwarding goes on, and all is well again when
@@ -336,7 +349,7 @@ func TestMemoryGuardInTheLab(t *testing.T) {
 	}
 	lab := testnet.NewLab(t)
 	const limit = 512 << 20
-	group, source, mount := memoryGroup(t, limit)
+	group, used, mount := memoryGroup(t, limit)
 	procs := filepath.Join(group, "cgroup.procs")
 	within := filepath.Join(t.TempDir(), "mirrorgw")
 	if err := os.WriteFile(within, []byte("#!/bin/sh\n"+mount+" && echo $$ > "+procs+" && exec "+product(t)+" \"$@\"\n"), 0o700); err != nil {
@@ -351,11 +364,7 @@ func TestMemoryGuardInTheLab(t *testing.T) {
 	// fill has another process of the group take memory until so much of the limit is in use.
 	fill := func(share float64) (end func()) {
 		t.Helper()
-		used, err := source.used()
-		if err != nil {
-			t.Fatal(err)
-		}
-		octets := strconv.FormatInt(int64(share*limit)-used, 10)
+		octets := strconv.FormatInt(int64(share*limit)-used(), 10)
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", "echo $$ > "+procs+" && head -c "+octets+" /dev/zero | tail -c "+octets+" | sleep 600")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

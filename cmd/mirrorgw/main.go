@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/scanner/yara"
 )
 
 func main() {
@@ -26,7 +27,6 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	rooms          rooms
-	file           string // the path of the configuration that `run` runs with
 }
 
 // main runs the command and returns its exit code. Errors go to standard error, one a line.
@@ -42,6 +42,9 @@ func (p *program) main(ctx context.Context) int {
 	exit, ok := errors.AsType[*exitError](err)
 	if !ok {
 		exit = &exitError{exitNo, err}
+		if _, wrong := errors.AsType[*yara.CompileError](err); wrong { // rules are configuration
+			exit.code = exitUsage
+		}
 	}
 	if exit.err != nil {
 		fmt.Fprintln(p.stderr, "mirrorgw:", err)

@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/cmd/mirrorgw/engines"
 	"mirrorgw/cmd/mirrorgw/metrics"
+	"mirrorgw/cmd/mirrorgw/service"
 	"mirrorgw/scanner/yara"
 )
 
@@ -51,7 +55,7 @@ type idle struct {
 	turns   []uint64
 }
 
-func newIdle(*config.Config, *slog.Logger) (gateway, error) {
+func newIdle(*config.Config, *slog.Logger) (service.Gateway, error) {
 	g := &idle{ready: make(chan struct{}), status: control.Status{Health: control.OK}}
 	close(g.ready)
 	return g, nil
@@ -80,6 +84,10 @@ func (g *idle) Reload(_ context.Context, next *config.Config) error {
 }
 
 func (g *idle) Turns() []uint64 { return g.turns }
+
+func (g *idle) Bypass(bool, time.Duration) (control.Intake, error) { return control.Intake{}, nil }
+
+func (g *idle) Capture(context.Context, string, io.Writer) error { return nil }
 
 // call runs the program and returns what it said.
 func call(t *testing.T, r rooms, args ...string) (code int, stdout, stderr string) {
@@ -247,7 +255,7 @@ func TestCheckPrintsWhatReadsBack(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	code, stdout, _ := call(t, rooms{engines: []engineVersion{{"yara", "libyara 4.2.3"}}}, "version")
+	code, stdout, _ := call(t, rooms{engines: []engines.Version{{Name: "yara", Detail: "libyara 4.2.3"}}}, "version")
 	if code != exitDone || !strings.Contains(stdout, "mirrorgw") || !strings.Contains(stdout, "engine yara  libyara 4.2.3\n") {
 		t.Errorf("exit %d, %q", code, stdout)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -56,7 +55,7 @@ func (p *program) quarantineHunt(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		sums, err = infectedIn(c.Context, folder, sc, cfg.Spool)
+		sums, err = folder.Infected(c.Context, sc, cfg.Spool)
 		if err := errors.Join(err, engine.Close()); err != nil {
 			return quarantineError(err)
 		}
@@ -110,40 +109,6 @@ func (p *program) addSums(sums map[string]bool, word string) error {
 func sha256Of(word string) (string, bool) {
 	b, err := hex.DecodeString(word)
 	return hex.EncodeToString(b), err == nil && len(b) == 32
-}
-
-// infectedIn judges what is in quarantine anew and returns the hashes of what is infected.
-func infectedIn(ctx context.Context, folder quarantine.Folder, sc *scanner.Scanner, spool scanner.Spool) (map[string]bool, error) {
-	items, err := folder.List() // with an error, those that can be read
-	sums := make(map[string]bool)
-	wrong := []error{err}
-	for _, item := range items {
-		infected, err := infectedNow(ctx, folder, item.ID, sc, spool)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err != nil && !errors.Is(err, quarantine.ErrNotFound) { // deleted since
-			wrong = append(wrong, err)
-		}
-		if infected {
-			sums[item.SHA256] = true
-		}
-	}
-	return sums, errors.Join(wrong...)
-}
-
-func infectedNow(ctx context.Context, folder quarantine.Folder, id string, sc *scanner.Scanner, spool scanner.Spool) (bool, error) {
-	mail, err := folder.Export(id)
-	if err != nil {
-		return false, err
-	}
-	defer mail.Close()
-	buffer := spool.NewBuffer()
-	defer buffer.Close()
-	if _, err := io.Copy(buffer, mail); err != nil {
-		return false, fmt.Errorf("quarantine item %s: %w", id, err)
-	}
-	return sc.Scan(ctx, buffer, true).Class == scanner.Infected, nil
 }
 
 func writeRecords(w io.Writer, found []quarantine.Record) error {

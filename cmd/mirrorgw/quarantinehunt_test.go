@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/scanner"
 	"mirrorgw/scanner/quarantine"
 )
@@ -79,50 +74,4 @@ func TestQuarantineHunt(t *testing.T) {
 	if code, _, stderr := k.call(t, "hunt", "-", "-"); code != exitUsage || !strings.Contains(stderr, "standard input can be read once") {
 		t.Errorf("exit %d, %q", code, stderr)
 	}
-}
-
-// Who has what is kept now, or what new rules find in quarantine, is in the log.
-func TestHunter(t *testing.T) {
-	k := keep(t, eicarMail)
-	k.deliver(t, "192.0.2.17:4000", eicarMail)
-	k.deliver(t, "192.0.2.18:4000", "fresh")
-	_, sc, err := (&program{rooms: (&stub{}).rooms()}).openScanner(t.Context(), mustConfig(t, k.config))
-	if err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		m := &mirror{mail: &mailRooms{cfg: &config.Config{}, scanner: sc}}
-		h := newHunter(k.store, slog.New(slog.NewTextHandler(&log, nil)))
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { h.run(ctx, m); close(done) }()
-		says := func(want string) {
-			t.Helper()
-			synctest.Wait()
-			text := log.String()
-			log.Reset()
-			if got := strings.Count(text, "delivered before it was known"); (want == "") != (got == 0) || got > 1 || !strings.Contains(text, want) {
-				t.Errorf("the log says %q, want %q", text, want)
-			}
-		}
-		says("")
-		for _, class := range []scanner.Class{scanner.Unscannable, scanner.Infected} {
-			v := scanner.Verdict{Class: class, Size: 5, SHA256: sha256.Sum256([]byte("fresh"))}
-			if _, err := h.Keep(ctx, scanner.Item{Verdict: v}, strings.NewReader("fresh")); err != nil {
-				t.Fatal(err)
-			}
-			if class != scanner.Infected {
-				says("")
-			}
-		}
-		says("client=192.0.2.18:4000 server=\"\" user=bob uidl=uid-1 ")
-		h.reloaded()
-		says("client=192.0.2.17:4000") // and not the other, which the rules do not find
-		if h.found.Load() != 2 || m.mail.sessions != 0 {
-			t.Errorf("%d found, %d sessions", h.found.Load(), m.mail.sessions)
-		}
-		cancel()
-		<-done
-	})
 }

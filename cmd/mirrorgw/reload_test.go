@@ -142,7 +142,7 @@ func TestReloadTellsTheServiceManager(t *testing.T) {
 		if got := datagram(t, manager); !regexp.MustCompile(`^RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]*$`).MatchString(got) {
 			t.Errorf("got %q", got)
 		}
-		if got := datagram(t, manager); got != notifyReady {
+		if got := datagram(t, manager); got != "READY=1" {
 			t.Errorf("got %q", got)
 		}
 	}

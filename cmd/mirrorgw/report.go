@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -45,7 +44,7 @@ func (p *program) report(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	folder := filepath.Join(cfg.Quarantine.Dir, unscannedName)
+	folder := unscanned.In(cfg.Quarantine.Dir)
 	if c.Bool("days") {
 		days, err := unscanned.Days(folder)
 		if err != nil {

@@ -31,7 +31,7 @@ func TestReport(t *testing.T) {
 	if got := report(exitDone, "--json"); !strings.Contains(got, `"entries": []`) {
 		t.Errorf("%q", got)
 	}
-	book, err := unscanned.Open(filepath.Join(dir, "q", unscannedName), slog.New(slog.DiscardHandler))
+	book, err := unscanned.Open(unscanned.In(filepath.Join(dir, "q")), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

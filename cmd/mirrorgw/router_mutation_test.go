@@ -66,7 +66,7 @@ func TestRouterA16MutatedFrames(t *testing.T) {
 		total = min(total, 500_000)
 	}
 	routers := []netip.Addr{testnet.RouterIPv4, netip.MustParseAddr("fe80::1")}
-	addresses := withLinkLocal([]netip.Prefix{netip.PrefixFrom(testnet.GatewayIPv4, 24), netip.PrefixFrom(testnet.GatewayIPv6, 64)}, stack.LinkLocal(mirrorMAC))
+	addresses := []netip.Prefix{netip.PrefixFrom(testnet.GatewayIPv4, 24), netip.PrefixFrom(testnet.GatewayIPv6, 64), stack.LinkLocal(mirrorMAC)}
 	var log bytes.Buffer // written under the handler's own lock, read when all has ended
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
 	f, err := forwarder.New(forwarder.Config{

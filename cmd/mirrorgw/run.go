@@ -4,6 +4,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/cmd/mirrorgw/service"
 )
 
 func (p *program) runCommand() *cli.Command {
@@ -40,6 +41,7 @@ func (p *program) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	p.file = file.Path
-	return p.serve(c.Context, &file.Config, read)
+	return service.Run(c.Context, service.Options{
+		File: file, Read: read, New: p.rooms.newGateway, Confine: p.rooms.confine, Log: p.stderr, Version: buildOf(nil).version,
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mirrorgw/cmd/mirrorgw/config"
+	"mirrorgw/cmd/mirrorgw/engines"
 	"mirrorgw/scanner"
 )
 
@@ -97,18 +98,18 @@ func (p *program) openScanner(ctx context.Context, cfg *config.Config) (_ engine
 	if err := scanner.SelfTest(ctx, e); err != nil {
 		return nil, nil, err
 	}
-	others, err := newOthers(cfg, log)
+	others, err := engines.NewOthers(cfg, log)
 	if err != nil {
 		return nil, nil, err
 	}
-	weak, err := others.check(ctx)
+	weak, err := others.Check(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, w := range weak {
 		fmt.Fprintf(p.stderr, "warning: %s\n", plain(w))
 	}
-	sc, err := newScanner(cfg, cfg.Spool, append([]scanner.Engine{e}, others.list()...), nil, log)
+	sc, err := engines.Scanner(cfg, cfg.Spool, append([]scanner.Engine{e}, others.List()...), nil, log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -22,16 +22,23 @@ func TestScanAsksTheEngineThatIsBuiltIn(t *testing.T) {
 	}
 }
 
+// Rules that do not compile are an error of the configuration to every command that needs them.
 func TestScanWithRulesThatDoNotCompile(t *testing.T) {
 	rule := write(t, "rule.yar", "rule a {\n\tcondition: nonsense\n}\n")
-	for _, c := range []struct{ rules, want string }{
-		{rule, "mirrorgw: " + rule + ":2: "},
-		{"/nope.yar", "mirrorgw: yara rules: stat /nope.yar: no such file or directory\n"},
+	for _, c := range []struct {
+		rules, want string
+		hunt        int
+	}{
+		{rule, "mirrorgw: " + rule + ":2: ", exitUsage},
+		{"/nope.yar", "mirrorgw: yara rules: stat /nope.yar: no such file or directory\n", exitNo},
 	} {
 		config := write(t, "m.yaml", valid(t.TempDir())+"scan: {yara: {rules: ["+c.rules+"]}}\n")
 		code, stdout, stderr := call(t, builtIn(), "scan", "-c", config, rule)
 		if code != exitIncomplete || stdout != "" || !strings.HasPrefix(stderr, c.want) {
 			t.Errorf("exit %d, %q, %q", code, stdout, stderr)
+		}
+		if code, _, stderr := call(t, builtIn(), "quarantine", "hunt", "-c", config); code != c.hunt || !strings.HasPrefix(stderr, c.want) {
+			t.Errorf("hunt: exit %d, %q", code, stderr)
 		}
 	}
 }

@@ -20,42 +20,44 @@ import (
 
 	"mirrorgw/cmd/mirrorgw/config"
 	"mirrorgw/cmd/mirrorgw/control"
+	"mirrorgw/cmd/mirrorgw/service"
 )
 
 // patience bounds the wait for what another process or the kernel does.
 const patience = 20 * time.Second
 
 // serving runs `run` with gateway g until the test is over or end is called, which returns how it went. lines are its log.
-func serving(t *testing.T, g gateway, socket string) (lines *bufio.Scanner, end func() error) {
+func serving(t *testing.T, g service.Gateway, socket string) (lines *bufio.Scanner, end func() error) {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Control.Socket = socket
 	cfg.Metrics.Listen = netip.AddrPort{}
-	return servingFrom(t, g, cfg, func() (*config.File, error) { return &config.File{Config: *cfg}, nil })
+	return servingFrom(t, g, func() (*config.File, error) { return &config.File{Config: *cfg}, nil })
 }
 
 // servingFile is serving with a configuration file.
-func servingFile(t *testing.T, g gateway, path string) (lines *bufio.Scanner, end func() error) {
+func servingFile(t *testing.T, g service.Gateway, path string) (lines *bufio.Scanner, end func() error) {
 	t.Helper()
-	read := func() (*config.File, error) { return config.Load(path, config.Overrides{}) }
+	return servingFrom(t, g, func() (*config.File, error) { return config.Load(path, config.Overrides{}) })
+}
+
+func servingFrom(t *testing.T, g service.Gateway, read func() (*config.File, error)) (lines *bufio.Scanner, end func() error) {
+	t.Helper()
 	file, err := read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return servingFrom(t, g, &file.Config, read)
-}
-
-func servingFrom(t *testing.T, g gateway, cfg *config.Config, read func() (*config.File, error)) (lines *bufio.Scanner, end func() error) {
-	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{stderr: w, rooms: rooms{newGateway: func(*config.Config, *slog.Logger) (gateway, error) { return g, nil }}}
+	o := service.Options{
+		File: file, Read: read, New: func(*config.Config, *slog.Logger) (service.Gateway, error) { return g, nil }, Log: w,
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- p.serve(ctx, cfg, read)
+		done <- service.Run(ctx, o)
 		w.Close()
 	}()
 	t.Cleanup(func() { cancel(); r.Close() })
@@ -92,7 +94,7 @@ func TestServeTellsTheServiceManager(t *testing.T) {
 	lines, end := serving(t, g, filepath.Join(dir, "ctl"))
 	close(g.ready)
 	await(t, lines, "msg=ready ")
-	if got := datagram(t, manager); got != notifyReady {
+	if got := datagram(t, manager); got != "READY=1" {
 		t.Errorf("got %q", got)
 	}
 	close(g.drained)
@@ -100,7 +102,7 @@ func TestServeTellsTheServiceManager(t *testing.T) {
 		t.Error(err)
 	}
 	await(t, lines, "msg=\"draining")
-	if got := datagram(t, manager); got != notifyStopping {
+	if got := datagram(t, manager); got != "STOPPING=1" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -114,22 +116,6 @@ func datagram(t *testing.T, c *net.UnixConn) string {
 		t.Fatal(err)
 	}
 	return string(b[:n])
-}
-
-func TestNotifyReachesAnAbstractSocket(t *testing.T) {
-	name := "@mirrorgw-test-" + filepath.Base(t.TempDir()) + "-" + itoa(os.Getpid())
-	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer manager.Close()
-	t.Setenv("NOTIFY_SOCKET", name)
-	if err := notify(notifyReady); err != nil {
-		t.Fatal(err)
-	}
-	if got := datagram(t, manager); got != notifyReady {
-		t.Errorf("got %q", got)
-	}
 }
 
 func TestServeAnswersStatusWhileDraining(t *testing.T) {
@@ -172,7 +158,7 @@ func TestSecondGatewayIsRefusedBeforeItTouchesAnything(t *testing.T) {
 	close(g.drained)
 	lines, _ := serving(t, g, filepath.Join(dir, "ctl"))
 	await(t, lines, "msg=ready ")
-	r := rooms{newGateway: func(*config.Config, *slog.Logger) (gateway, error) {
+	r := rooms{newGateway: func(*config.Config, *slog.Logger) (service.Gateway, error) {
 		t.Error("a second gateway was built")
 		return g, nil
 	}}
@@ -188,7 +174,7 @@ func TestRunNeedsNoFileWhenToldEnough(t *testing.T) {
 	}
 	stop := errors.New("built")
 	var got *config.Config
-	r := rooms{newGateway: func(c *config.Config, _ *slog.Logger) (gateway, error) {
+	r := rooms{newGateway: func(c *config.Config, _ *slog.Logger) (service.Gateway, error) {
 		got = c
 		return nil, stop
 	}}
@@ -280,6 +266,36 @@ func TestStatusOfAnUnhealthyGateway(t *testing.T) {
 	code, stdout, stderr := call(t, rooms{}, "status", "-c", write(t, "m.yaml", valid(dir)))
 	if code != exitNo || !strings.Contains(stdout, "failing") || !strings.Contains(stdout, `mirror0 gone  "bridge \x1b does not exist"`) || stderr != "mirrorgw: the gateway is not healthy: it is failing\n" {
 		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
+	}
+}
+
+// The service manager hears from a gateway at work, and not from one whose loop hangs.
+func TestServeFeedsTheWatchdog(t *testing.T) {
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	t.Setenv("NOTIFY_SOCKET", manager.LocalAddr().String())
+	t.Setenv("WATCHDOG_USEC", "100000")
+	g := &idle{ready: make(chan struct{}), drained: make(chan struct{})}
+	close(g.drained)
+	_, end := serving(t, g, filepath.Join(t.TempDir(), "ctl"))
+	for range 3 {
+		if got := datagram(t, manager); got != "WATCHDOG=1" {
+			t.Errorf("got %q", got)
+		}
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+
+	hung := &idle{ready: make(chan struct{}), drained: make(chan struct{}), turns: []uint64{1}}
+	close(hung.drained)
+	lines, end := serving(t, hung, filepath.Join(t.TempDir(), "ctl"))
+	await(t, lines, `msg="no progress; the service manager may end this process" error="the loop of queue 0`)
+	if err := end(); err != nil {
+		t.Error(err)
 	}
 }
 

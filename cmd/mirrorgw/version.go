@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
+
+	"mirrorgw/cmd/mirrorgw/engines"
 )
 
 // version is set by the linker: -X main.version=v1.2.3.
@@ -19,12 +21,12 @@ type build struct {
 	version string
 	goes    string // Go's
 	gvisor  string
-	engines []engineVersion
+	engines []engines.Version
 }
 
 // buildOf reads what the linker and the Go command left in this binary.
-func buildOf(engines []engineVersion) build {
-	b := build{version: version, goes: strings.TrimPrefix(runtime.Version(), "go"), gvisor: "not linked", engines: engines}
+func buildOf(with []engines.Version) build {
+	b := build{version: version, goes: strings.TrimPrefix(runtime.Version(), "go"), gvisor: "not linked", engines: with}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		b.version = cmp.Or(b.version, strings.Trim(info.Main.Version, "()"))
 		for _, dep := range info.Deps {
@@ -55,7 +57,7 @@ func (p *program) showVersion(c *cli.Context) error {
 	fmt.Fprintf(t, "go\t%s\n", b.goes)
 	fmt.Fprintf(t, "gvisor\t%s\n", b.gvisor)
 	for _, e := range b.engines {
-		fmt.Fprintf(t, "engine %s\t%s\n", e.name, e.detail)
+		fmt.Fprintf(t, "engine %s\t%s\n", e.Name, e.Detail)
 	}
 	if len(b.engines) == 0 {
 		fmt.Fprintln(t, "engines\tnone")

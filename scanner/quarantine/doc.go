@@ -11,7 +11,8 @@
 //
 //   - Index: a Folder for many logins, to most of which nothing was released.
 //
-//   - History: who was delivered which content, by its hash, for as long as is wanted; Folder.Hunt looks in it.
+//   - History: who was delivered which content, by its hash, for as long as is wanted; Folder.Hunt looks in it, and Folder.Infected
+//     says for what: it judges anew what is kept.
 //
 // It does not know why a mail is kept, nor how a released one reaches its reader.
 //

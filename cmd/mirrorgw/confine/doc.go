@@ -7,7 +7,8 @@
 //   - capability.go: of root's capabilities, those a gateway uses.
 //   - landlock.go: the files and TCP ports that can be reached.
 //   - socket.go: the kinds of socket that can be made.
-//   - thread.go, worker.go, calls.go: the same for a process that a gateway starts to scan in, and much stricter.
+//   - thread.go, worker.go, calls.go: the same for a process that a gateway starts to scan in, and much stricter; own.go: what it
+//     is loaded from.
 //
 // It decides nothing about a gateway: what can be reached is given to it. What is open already stays usable, and none of it
 // can be taken back: a new path or port needs a new process.

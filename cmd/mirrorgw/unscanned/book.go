@@ -23,6 +23,9 @@ const (
 	dayFormat  = "2006-01-02"
 )
 
+// In returns the folder of the book that belongs to a quarantine, which is in its folder. No mail there has such a name.
+func In(quarantine string) string { return filepath.Join(quarantine, ".unscanned") }
+
 // Reason says why something was not scanned. The causes of unscannable mails are reasons too, by their own names.
 type Reason string
 

@@ -3,7 +3,7 @@
 // # What it holds
 //
 //   - Book: what a running gateway notes, kept on disk.
-//   - Read, Days: what was noted, whether a gateway runs or not.
+//   - Read, Days: what was noted, whether a gateway runs or not. In: where it lies.
 //
 // It holds addresses and counts, no user, no subject and no mail.
 //
