@@ -36,6 +36,8 @@ type Part struct {
 
 	Verbatim bool // its octets stand like this in the part it was found in, so that who has looked at that one has seen them
 
+	Text bool // it is a text in another charset than it came in, see Contents.Text: no archive or document, whatever it looks like
+
 	content *Buffer
 	leaves  []Leaf // of the whole mail only
 	finder  string // see ExplainedPart.Found

@@ -136,7 +136,9 @@ func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte, depth int)
 	if known {
 		return x.again(part, first)
 	}
-	x.seen[sum] = part.Path
+	if !part.Text { // which is not opened like another content of the same octets
+		x.seen[sum] = part.Path
+	}
 	if err := x.inTime(); err != nil {
 		return err
 	}

@@ -30,6 +30,10 @@ type Contents interface {
 	// Excerpt is Member for n octets of the part itself, from at on.
 	Excerpt(at, n int64) error
 
+	// Text is Member for the part itself, or a stretch of it, in another charset: what is shown of it, of which nobody makes a file. Name
+	// and type are those of the part.
+	Text(content io.Reader) error
+
 	// Expect says that n octets will come, as a container states before it is unpacked, so that a bomb which admits to be one costs no
 	// work. It reserves nothing.
 	//
@@ -79,6 +83,11 @@ func (c *contents) Excerpt(at, n int64) error {
 	}
 	x.expanded += n
 	return c.judge(part, b)
+}
+
+// Text implements Contents.
+func (c *contents) Text(content io.Reader) error {
+	return c.take(&Part{Name: c.part.Name, Type: c.part.Type, Text: true}, content)
 }
 
 // take reads content, and has it judged and opened as part.

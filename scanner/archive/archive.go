@@ -31,6 +31,9 @@ func (Opener) Name() string { return "archive" }
 
 // Open implements scanner.Opener. It starts nothing.
 func (Opener) Open(ctx context.Context, part *scanner.Part, out scanner.Contents) error {
+	if part.Text {
+		return nil
+	}
 	found, err := look(part)
 	if err != nil {
 		return err

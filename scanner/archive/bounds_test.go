@@ -56,6 +56,7 @@ func (e *ended) Member(_, _ string, content io.Reader) error {
 	return err
 }
 func (*ended) Excerpt(int64, int64) error { return nil }
+func (*ended) Text(io.Reader) error       { return nil }
 func (*ended) Expect(int64) error         { return nil }
 func (*ended) Note(scanner.Cause, string) {}
 

@@ -25,6 +25,7 @@
 //
 // # Decisions
 //
+//   - 2026: what is a text in another charset than it came in is not looked at: no client makes a file of that.
 //   - 2026: checksums and dates are not looked at: clients differ in whether they mind. What cannot be unpacked to its end, by a
 //     container that says it is one, is malformed, and what came before that point is judged.
 //   - 2026: a compression that is not known here is malformed too: something stays unread, and reading it again later would not help.

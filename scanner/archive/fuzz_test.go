@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -47,6 +48,8 @@ func (b *bounded) Member(_, _ string, content io.Reader) error {
 func (b *bounded) Excerpt(at, n int64) error {
 	return b.Member("", "", io.NewSectionReader(b.part.Reader(), at, n))
 }
+
+func (b *bounded) Text(io.Reader) error { return errors.New("not wanted") }
 
 func (b *bounded) Expect(n int64) error {
 	if n > maxFuzzed {

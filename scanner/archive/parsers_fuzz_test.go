@@ -43,6 +43,8 @@ func (k *taker) Excerpt(at, n int64) error {
 	return k.Member("", "", io.NewSectionReader(k.part.Reader(), at, n))
 }
 
+func (k *taker) Text(io.Reader) error { return errors.New("not wanted") }
+
 func (k *taker) Expect(n int64) error {
 	if n > maxTold {
 		k.ended = true

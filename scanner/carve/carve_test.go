@@ -41,6 +41,8 @@ func (t *take) Excerpt(at, n int64) error {
 	return t.Member("", "", io.NewSectionReader(t.part.Reader(), at, n))
 }
 
+func (t *take) Text(io.Reader) error { return errors.New("not wanted") }
+
 func (t *take) Expect(int64) error { return nil }
 
 func (t *take) Note(cause scanner.Cause, detail string) {

@@ -31,6 +31,8 @@ func (t *take) Member(name, _ string, content io.Reader) error {
 
 func (t *take) Excerpt(int64, int64) error { return errors.New("not wanted") }
 
+func (t *take) Text(io.Reader) error { return errors.New("not wanted") }
+
 func (t *take) Expect(int64) error { return nil }
 
 func (t *take) Note(cause scanner.Cause, detail string) {

@@ -30,7 +30,7 @@ func (Opener) Open(_ context.Context, part *scanner.Part, out scanner.Contents) 
 		}
 	}
 	if charset := charsetOf(head); charset != nil {
-		return out.Member(part.Name, part.Type, charset.NewDecoder().Reader(part.Reader()))
+		return out.Text(charset.NewDecoder().Reader(part.Reader()))
 	}
 	s := search{content: part.Reader(), out: out}
 	var err error
@@ -42,8 +42,10 @@ func (Opener) Open(_ context.Context, part *scanner.Part, out scanner.Contents) 
 	if err != nil {
 		return err
 	}
-	if s.utf7 {
-		return out.Member(part.Name, part.Type, transfer.NewReader(part.Reader(), newUTF7))
+	for _, w := range s.shifts.windows() {
+		if err := out.Text(transfer.NewReader(io.NewSectionReader(part.Reader(), w.from, w.end-w.from), newUTF7)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -58,7 +60,6 @@ const (
 type search struct {
 	content *io.SectionReader
 	out     scanner.Contents
-	utf7    bool
 	shifts  shifts
 	done    int64 // what stands before this has been handed out as part of a URL
 }
@@ -87,7 +88,7 @@ func (s *search) window(window []byte, at int64) error {
 	if at == 0 {
 		from = 0
 	}
-	s.utf7 = s.utf7 || s.shifts.find(window[min(from, len(window)):])
+	s.shifts.find(window[min(from, len(window)):])
 	for i := lookBack; i < len(window); i++ {
 		colon := bytes.IndexByte(window[i:], ':')
 		if colon < 0 {

@@ -29,6 +29,8 @@ func (t *take) Member(_, mediaType string, content io.Reader) error {
 
 func (t *take) Excerpt(int64, int64) error { return errors.New("not wanted") }
 
+func (t *take) Text(content io.Reader) error { return t.Member("", "text/html", content) }
+
 func (t *take) Expect(int64) error { return nil }
 
 func (t *take) Note(scanner.Cause, string) {}
@@ -48,7 +50,7 @@ func open(t testing.TB, path, content string) *take {
 		}
 	}
 	if !slices.Equal(outs[0].contents, outs[1].contents) || !slices.Equal(outs[0].types, outs[1].types) {
-		t.Errorf("in memory %q, in a file %q", outs[0].contents, outs[1].contents)
+		t.Errorf("in memory %.100q, in a file %.100q", outs[0].contents, outs[1].contents)
 	}
 	return &outs[0]
 }

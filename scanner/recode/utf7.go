@@ -7,42 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// shifts looks for characters below 256 in the shifted form of UTF-7, wherever in a shift they stand: others may well be ahead of them.
-// The zero value stands at the beginning of a text.
-type shifts struct {
-	shift bool
-	bits  uint32
-	n     int // of them
-}
-
-// find passes over the next octets of the text, and says whether there is one.
-func (s *shifts) find(text []byte) bool {
-	for i := 0; i < len(text); i++ {
-		if !s.shift {
-			plus := bytes.IndexByte(text[i:], '+')
-			if plus < 0 {
-				return false
-			}
-			i += plus
-			*s = shifts{shift: true}
-			continue
-		}
-		v := digit(text[i])
-		if v < 0 {
-			s.shift = false
-			continue
-		}
-		s.bits = s.bits<<6 | uint32(v)
-		if s.n += 6; s.n >= 16 {
-			s.n -= 16
-			if u := s.bits >> s.n & 0xFFFF; u > 0 && u < 256 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // digit returns the value of a digit of base64; -1: it is none.
 func digit(c byte) int {
 	switch {
@@ -119,6 +83,7 @@ func (d *utf7Decoder) octet(c byte) {
 		d.shift = false
 	default:
 		d.shift = false
+		d.alone()
 		if c != '-' {
 			d.out = append(d.out, c)
 		}
@@ -128,14 +93,26 @@ func (d *utf7Decoder) octet(c byte) {
 
 // unit takes one unit of UTF-16.
 func (d *utf7Decoder) unit(u rune) {
-	switch {
-	case d.pending != 0:
-		d.out = utf8.AppendRune(d.out, utf16.DecodeRune(d.pending, u))
-		d.pending = 0
-	case utf16.IsSurrogate(u):
+	if d.pending != 0 {
+		if r := utf16.DecodeRune(d.pending, u); r != utf8.RuneError {
+			d.out = utf8.AppendRune(d.out, r)
+			d.pending = 0
+			return
+		}
+		d.alone()
+	}
+	if utf16.IsSurrogate(u) {
 		d.pending = u
-	default:
-		d.out = utf8.AppendRune(d.out, u)
+		return
+	}
+	d.out = utf8.AppendRune(d.out, u)
+}
+
+// alone ends a surrogate that has no other half. It takes no character from the text with it.
+func (d *utf7Decoder) alone() {
+	if d.pending != 0 {
+		d.out = utf8.AppendRune(d.out, utf8.RuneError)
+		d.pending = 0
 	}
 }
 
