@@ -87,7 +87,7 @@ func (s *session) awaitCommand() error {
 			return os.ErrDeadlineExceeded
 		}
 		s.client.readWithin(left)
-		if _, err := s.in.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) || s.stopping() {
+		if err := s.awaitClient(); !errors.Is(err, os.ErrDeadlineExceeded) || s.stopping() {
 			return err
 		}
 	}

@@ -26,6 +26,9 @@ type leg struct {
 	patience time.Duration // bound on each read where not zero; belongs to the reading goroutine
 	until    time.Time     // where not zero, end of all patience; belongs to the reading goroutine
 
+	ahead   [1]byte // what await has read
+	isAhead bool    // the next Read returns it. Both belong to the reading goroutine
+
 	octetsRead, octetsWritten atomic.Uint64
 
 	mu      sync.Mutex
@@ -40,6 +43,10 @@ var past = time.Unix(1, 0)
 
 // Read implements io.Reader within patience.
 func (l *leg) Read(p []byte) (int, error) {
+	if l.isAhead && len(p) > 0 {
+		l.isAhead = false
+		return copy(p, l.ahead[:]), nil
+	}
 	if l.patience > 0 {
 		by := time.Now().Add(l.patience)
 		if !l.until.IsZero() && l.until.Before(by) {
@@ -50,6 +57,20 @@ func (l *leg) Read(p []byte) (int, error) {
 	n, err := l.conn.Read(p)
 	l.octetsRead.Add(uint64(max(n, 0)))
 	return n, err
+}
+
+// await waits for the next octet, however long, and leaves it to the next Read. It spares a reader's buffer while there is nothing to
+// read.
+func (l *leg) await() error {
+	for !l.isAhead {
+		n, err := l.conn.Read(l.ahead[:])
+		if n == 0 && err != nil {
+			return err
+		}
+		l.isAhead = n > 0
+		l.octetsRead.Add(uint64(n))
+	}
+	return nil
 }
 
 // Write implements io.Writer within stall.

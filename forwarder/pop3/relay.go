@@ -128,7 +128,7 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Relay{cfg: cfg, counters: &counters{}, buffers: &buffers{}, running: newRunning()}, nil
+	return &Relay{cfg: cfg, counters: &counters{}, buffers: newBuffers(), running: newRunning()}, nil
 }
 
 // Successor returns a Relay with settings of its own that counts together with r: whichever is asked, Counters speaks of the

@@ -97,7 +97,7 @@ func (s *session) await(inputEnded bool) error {
 	if !s.server.waitWithin(within) {
 		return nil
 	}
-	_, err := s.replies.Peek(1)
+	err := s.awaitServer()
 	switch late := errors.Is(err, os.ErrDeadlineExceeded); {
 	case s.server.waited(), err == nil, late && !inputEnded:
 		return nil
