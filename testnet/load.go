@@ -246,6 +246,11 @@ func (r *loadRun) dialogue(s pop3Session) error {
 			return fmt.Errorf("RETR %d: %d octets, not the %d of the mail", r.First+i, len(got), len(want))
 		}
 	}
+	return quit(s)
+}
+
+// quit ends a session.
+func quit(s pop3Session) error {
 	if _, err := s.command("QUIT"); err != nil {
 		return err
 	}

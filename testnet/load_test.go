@@ -168,3 +168,35 @@ func threads(t *testing.T) int {
 	}
 	return len(tasks)
 }
+
+// Sessions that say nothing are there until they quit, and one that is not there any more is told of.
+func TestPOP3Idle(t *testing.T) {
+	testnet.CheckLeaks(t)
+	l := newLab(t)
+	address := netip.AddrPortFrom(testnet.MailIPv4, 110)
+	for _, ended := range []bool{false, true} {
+		server, err := l.Internet.ServePOP3Load(t.Context(), loadMails(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const sessions = 100
+		idle, err := testnet.POP3Load{Server: address, Sessions: sessions}.Open(t.Context(), l.Client)
+		if err != nil {
+			t.Error(err)
+		}
+		if ended {
+			if err := server.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := idle.Quit(t.Context()); (err == nil) == ended {
+			t.Errorf("server ended %t: %v", ended, err)
+		}
+		if n := server.Sessions(); !ended && n != sessions {
+			t.Errorf("%d sessions have quit", n)
+		}
+		if err := server.Close(); err != nil && !ended {
+			t.Error(err)
+		}
+	}
+}

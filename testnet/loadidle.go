@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,4 +66,37 @@ func (i *POP3Idle) Close() error {
 	}
 	i.open = nil
 	return errors.Join(errs...)
+}
+
+// Quit ends the sessions in order, and fails unless all were still there. Thousands of connections that are closed at once would lose
+// much of what they say.
+func (i *POP3Idle) Quit(ctx context.Context) error {
+	var (
+		workers sync.WaitGroup
+		next    atomic.Int64
+		mu      sync.Mutex
+		failed  error
+	)
+	for range loadConcurrency {
+		// Ends with the last session, the first failure, or ctx.
+		workers.Go(func() {
+			lines := bufio.NewReaderSize(nil, maxLoadCommand)
+			for n := int(next.Add(1)); n <= len(i.open) && ctx.Err() == nil; n = int(next.Add(1)) {
+				c := i.open[n-1]
+				lines.Reset(c)
+				err := c.SetDeadline(time.Now().Add(sessionLimit))
+				if err == nil {
+					err = quit(pop3Session{r: lines, w: c})
+				}
+				if err != nil {
+					mu.Lock()
+					failed = errors.Join(failed, fmt.Errorf("idle session %d of %d: %w", n, len(i.open), err))
+					mu.Unlock()
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return errors.Join(failed, context.Cause(ctx), i.Close())
 }

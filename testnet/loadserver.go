@@ -19,6 +19,9 @@ const (
 	// maxLoadCommand bounds a command, CRLF included (RFC 2449 section 4).
 	maxLoadCommand = 255
 
+	// loadServerLimit bounds a session of a POP3LoadServer: those of a POP3Idle stay for as long as it takes to open thousands.
+	loadServerLimit = 10 * time.Minute
+
 	// greeting of a POP3LoadServer.
 	loadGreeting = "+OK ready\r\n"
 )
@@ -172,7 +175,7 @@ func (s *POP3LoadServer) note(err error) {
 //
 // Errors: io.ErrUnexpectedEOF when the client closes without QUIT; bufio.ErrBufferFull; the connection's.
 func (s *POP3LoadServer) serve(c net.Conn) error {
-	if err := c.SetDeadline(time.Now().Add(sessionLimit)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(loadServerLimit)); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(c, loadGreeting); err != nil {

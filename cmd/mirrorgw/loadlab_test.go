@@ -123,6 +123,9 @@ func TestIdleSessions(t *testing.T) {
 	if s := statusOf(t, lab); s.Sessions["pop3"] != sessions || len(s.Flowing) != sessions {
 		t.Errorf("%d sessions, %d flows", s.Sessions["pop3"], len(s.Flowing))
 	}
+	if err := idle.Quit(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestStalledClients is B3: 200 clients that ask for a mail and take nothing of it have less than 128 MiB, and another is served as

@@ -22,7 +22,7 @@ func build(t *testing.T) string {
 		t.Skip("network namespaces need root")
 	}
 	folder := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", folder, "mirrorgw/cmd/mirrorgw", "mirrorgw/tools/bareloop").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", folder, "mirrorgw/cmd/mirrorgw", "mirrorgw/tools/bareloop", "mirrorgw/tools/bench").CombinedOutput()
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
@@ -31,7 +31,7 @@ func build(t *testing.T) string {
 
 func smallRun(folder string) options {
 	return options{
-		gateway: filepath.Join(folder, "mirrorgw"), bareloop: filepath.Join(folder, "bareloop"), name: fmt.Sprintf("b%08x", rand.Uint32()),
+		program: filepath.Join(folder, "bench"), gateway: filepath.Join(folder, "mirrorgw"), bareloop: filepath.Join(folder, "bareloop"), name: fmt.Sprintf("b%08x", rand.Uint32()),
 		runs: 1, upload: time.Second, datagrams: 200 * time.Millisecond, pings: 20, sessions: 64, concurrency: 16, large: 1, idle: 50,
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 // options are the flags.
 type options struct {
+	program     string // this one, for processes of its own
 	gateway     string
 	bareloop    string
 	name        string
@@ -49,6 +50,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return 0
 	}
+	if len(args) == 2 && args[0] == serveCommand { // started by mailLoad
+		if err := serveMailbox(ctx, args[1]); err != nil {
+			fmt.Fprintf(stderr, "bench: %v\n", err)
+			return 1
+		}
+		return 0
+	}
 	o, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -73,6 +81,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // Errors: flag.ErrHelp, when the help has been written.
 func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
+	var err error
+	if o.program, err = os.Executable(); err != nil {
+		return o, err
+	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.gateway, "mirrorgw", besideThis("mirrorgw"), "`PATH` of the gateway")
@@ -87,7 +99,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.sessions, "sessions", 4000, "POP3 sessions in each run; those with mails are a quarter of it")
 	flags.IntVar(&o.concurrency, "concurrency", 64, "POP3 sessions at a time")
 	flags.IntVar(&o.large, "large", 16, "mails of 10 MB in each run")
-	flags.IntVar(&o.idle, "idle", 1000, "idle POP3 sessions whose memory is measured")
+	flags.IntVar(&o.idle, "idle", 10_000, "idle POP3 sessions whose memory is measured, fewer where not as many files may be open")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

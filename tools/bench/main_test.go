@@ -44,7 +44,7 @@ func TestMissingTools(t *testing.T) {
 
 func TestSubjects(t *testing.T) {
 	for only, want := range map[string]string{
-		"": "upload packets roundtrip sessions large idle", "forwarding": "upload packets roundtrip", "mail": "sessions large idle",
+		"": "upload packets roundtrip idle sessions large", "forwarding": "upload packets roundtrip", "mail": "idle sessions large",
 		"upload": "upload", "packets": "packets", "roundtrip": "roundtrip", "sessions": "sessions",
 	} {
 		var got []string

@@ -38,19 +38,35 @@ func (b *bench) addSessions(ctx context.Context) error {
 	return nil
 }
 
-// mailLoad serves the mailbox in the internet, once, and returns a load on it that retrieves nothing.
+// mailLoad has the mailbox served in the internet, by a process of its own, once, and returns a load on it that retrieves nothing.
 func (b *bench) mailLoad(ctx context.Context) (testnet.POP3Load, error) {
 	ipv4, ipv6 := netip.AddrPortFrom(testnet.MailIPv4, 110), netip.AddrPortFrom(testnet.MailIPv6, 110)
 	if b.mails == nil {
-		mails := mailbox()
-		server, err := b.lab.Internet.ServePOP3Load(ctx, mails, ipv4, ipv6)
+		server, err := b.lab.Internet.StartPOP3Load(ctx, []netip.AddrPort{ipv4, ipv6}, b.program, serveCommand, b.lab.Name())
 		if err != nil {
 			return testnet.POP3Load{}, err
 		}
-		b.closers = append(b.closers, func(context.Context) error { return server.Close() })
-		b.mails = mails
+		b.closers = append(b.closers, server.Stop)
+		b.mails = mailbox()
 	}
 	return testnet.POP3Load{Server: ipv4, Mailbox: len(b.mails)}, nil
+}
+
+// serveCommand is the first argument of the process that serves the mailbox; the second is the name of the lab.
+const serveCommand = "serve"
+
+// serveMailbox is that process.
+func serveMailbox(ctx context.Context, name string) error {
+	lab, err := testnet.Load(name)
+	if err != nil {
+		return err
+	}
+	server, err := lab.Internet.ServePOP3Load(ctx, mailbox(), netip.AddrPortFrom(testnet.MailIPv4, 110), netip.AddrPortFrom(testnet.MailIPv6, 110))
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return server.Close()
 }
 
 // addLoad adds the rate at which a load goes through, what a session costs the process in the mirror's place, and how long clients wait for
