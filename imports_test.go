@@ -202,6 +202,7 @@ var rooms = []room{
 		uses: []permit{
 			{path: "mirrorgw/scanner/transfer", why: "undoes transfer encodings; knows nothing of mails"},
 			{path: "github.com/emersion/go-message/...", why: "the normal MIME parse"},
+			{path: "golang.org/x/text/encoding/...", in: "text", why: "subjects, senders and file names come in charsets of their countries"},
 			{path: system, why: "memory file descriptors and disk space"},
 		},
 		tests: []permit{

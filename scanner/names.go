@@ -87,8 +87,9 @@ func (n *nameSet) addField(value string) {
 
 // piece is one part of a continued parameter value (RFC 2231 section 3).
 type piece struct {
-	number int
-	text   string
+	number  int
+	text    string
+	charset string // that the part names; empty: none
 }
 
 // continuation returns the piece that a parameter named base*, base*N or base*N* holds.
@@ -98,11 +99,11 @@ func continuation(p param, base string) (piece, bool) {
 		return piece{}, false
 	}
 	number, encoded := strings.CutSuffix(rest, "*")
-	text := p.value
+	text, charset := p.value, ""
 	if rest == "" || encoded {
-		if _, tail, ok := strings.Cut(text, "'"); ok { // charset'language'text
+		if head, tail, ok := strings.Cut(text, "'"); ok { // charset'language'text
 			if _, tail, ok := strings.Cut(tail, "'"); ok {
-				text = tail
+				text, charset = tail, head
 			}
 		}
 		if plain, err := url.PathUnescape(text); err == nil {
@@ -113,7 +114,7 @@ func continuation(p param, base string) (piece, bool) {
 	if rest != "" && err != nil {
 		return piece{}, false
 	}
-	return piece{at, text}, true
+	return piece{at, text, charset}, true
 }
 
 // addPieces adds what the pieces make together: in the order in which they stand, by their numbers, and of those by their numbers
@@ -122,21 +123,29 @@ func (n *nameSet) addPieces(pieces []piece) {
 	if len(pieces) == 0 {
 		return
 	}
-	n.add(join(pieces))
+	n.addJoined(pieces)
 	slices.SortStableFunc(pieces, func(a, b piece) int { return cmp.Compare(a.number, b.number) })
-	n.add(join(pieces))
+	n.addJoined(pieces)
 	same := func(a, b piece) bool { return a.number == b.number }
-	n.add(join(slices.CompactFunc(slices.Clone(pieces), same)))
+	n.addJoined(slices.CompactFunc(slices.Clone(pieces), same))
 	slices.Reverse(pieces)
 	last := slices.CompactFunc(pieces, same)
 	slices.Reverse(last)
-	n.add(join(last))
+	n.addJoined(last)
 }
 
-func join(pieces []piece) string {
+// addJoined adds what pieces make one behind the other, as octets and in the charset that the first to name one names.
+func (n *nameSet) addJoined(pieces []piece) {
 	var b strings.Builder
+	charset := ""
 	for _, p := range pieces {
 		b.WriteString(p.text)
+		charset = cmp.Or(charset, p.charset)
 	}
-	return b.String()
+	n.add(b.String())
+	if known := encodingOf(charset); known != nil {
+		if text, err := known.NewDecoder().String(b.String()); err == nil {
+			n.addOne(text)
+		}
+	}
 }

@@ -27,6 +27,12 @@ func TestNames(t *testing.T) {
 		{`Content-Disposition: attachment; filename="=?utf-8?q?a=2Eexe?="`, []string{"a.exe"}},
 		{`Content-Disposition: attachment; filename="=?utf-8?b?YS5l?= =?utf-8?b?eGU=?="`, []string{"a.exe"}},
 		{`Content-Disposition: attachment; filename="a%2Eexe"`, []string{"a.exe"}},
+		{`Content-Disposition: attachment; filename="=?iso-2022-jp?b?YS5lGyhCeGU=?="`, []string{"a.exe"}}, // a.e ESC ( B xe
+		{`Content-Disposition: attachment; filename="=?utf-16le?b?YQAuAGUAeABlAA==?="`, []string{"a.exe"}},
+		{`Content-Disposition: attachment; filename="=?ibm037?q?=81K=85=A7=85?="`, []string{"a.exe"}},
+		{`Content-Disposition: attachment; filename="=?koi8-r?b?8NLJ18XU?="`, []string{"Привет"}},
+		{`Content-Disposition: attachment; filename*=iso-2022-jp''a.e%1B(Bxe`, []string{"a.exe"}},
+		{`Content-Disposition: attachment; filename*0*=utf-16le''a%00.%00; filename*1*=e%00x%00e%00`, []string{"a.exe"}},
 		{`Content-Disposition: attachment; filename="` + "\xfc.exe" + `"`, []string{"\xfc.exe", "ü.exe"}},
 		{`Content-Disposition: attachment; filename="a\"b.exe"`, []string{`a"b.exe`}},
 		{`Content-Disposition: attachment; filename=(comment)a.exe;`, []string{"(comment)a.exe"}},

@@ -64,6 +64,25 @@ From: body@example.org
 	}
 }
 
+func TestSummarizeReadsCharsets(t *testing.T) {
+	for word, want := range map[string]string{
+		"=?koi8-r?b?8NLJ18XU?=":                           "Привет",
+		"=?windows-1251?q?=CF=F0=E8=E2=E5=F2?=":           "Привет",
+		"=?ISO-8859-2?q?=A3=F3d=BC?=":                     "Łódź",
+		"=?iso-8859-15?q?=A4?= =?windows-1252?q?=80?=":    "€€",
+		"=?iso-2022-jp?b?GyRCJDMkcyRLJEEkTxsoQg==?=":      "こんにちは",
+		"=?gb2312?b?xOO6ww==?= =?hz-gb-2312?q?~{Dc:C~}?=": "你好你好",
+		"=?utf-16be?b?AGEA5A==?=":                         "aä",
+		"=?x-unknown?q?a=ff=E4b?=":                        "a\ufffd\ufffdb",
+		"=?gb2312?b?xA==?= =?iso-2022-jp?b?GyRCJDM=?=":    "\ufffdこ",
+	} {
+		s := Summarize(strings.NewReader("Subject: " + word + "\r\nFrom: " + word + " <a@b.example>\r\n\r\n"))
+		if s.Subject != want || s.Sender == nil || s.Sender.Name != want {
+			t.Errorf("%s: %q, %v", word, s.Subject, s.Sender)
+		}
+	}
+}
+
 func TestSummarizeHostile(t *testing.T) {
 	for _, header := range []string{
 		"",

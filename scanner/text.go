@@ -1,11 +1,15 @@
 package scanner
 
 import (
-	"bytes"
 	"io"
 	"mime"
 	"strings"
 	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/ianaindex"
 )
 
 // Printable returns s as one line that is safe to show to a person, in a terminal as in a mail: valid UTF-8 of at most limit
@@ -43,22 +47,32 @@ func decodeWords(s string) string {
 	return decoded
 }
 
-// readCharset stands in for the charsets that package mime does not know. They agree on ASCII; the Latin ones nearly agree
-// on 0xA0 to 0xFF; what else there is becomes U+FFFD. Enough to recognise a sender or a subject.
+// readCharset decodes a text in a charset that package mime does not know. One that is unknown here too is taken to agree with
+// ASCII; what else it says becomes U+FFFD.
 func readCharset(charset string, r io.Reader) (io.Reader, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxFieldLength))
+	r = io.LimitReader(r, maxFieldLength)
+	if known := encodingOf(charset); known != nil {
+		return known.NewDecoder().Reader(r), nil
+	}
+	text, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err
 	}
-	latin := strings.EqualFold(charset, "windows-1252") || strings.EqualFold(charset, "iso-8859-15")
-	var out bytes.Buffer
-	for _, c := range text {
-		switch {
-		case c < 0x80 || latin && c >= 0xA0:
-			out.WriteRune(rune(c))
-		default:
-			out.WriteRune(unicode.ReplacementChar)
+	return strings.NewReader(strings.Map(func(r rune) rune {
+		if r >= utf8.RuneSelf {
+			return unicode.ReplacementChar
 		}
+		return r
+	}, string(text))), nil
+}
+
+// encodingOf returns the encoding that a charset's name stands for, to browsers or else to IANA; nil for none.
+func encodingOf(charset string) encoding.Encoding {
+	if known, err := htmlindex.Get(charset); err == nil && known != encoding.Replacement {
+		return known
 	}
-	return &out, nil
+	if known, err := ianaindex.MIME.Encoding(charset); err == nil {
+		return known // nil where it is a name and no more
+	}
+	return nil
 }
