@@ -31,9 +31,12 @@ func (x *examination) ask(part *Part) error {
 	if x.answers == nil {
 		x.answers = make([]answer, len(x.scanner.engines))
 	}
-	if len(x.answers) == 1 {
+	switch len(x.answers) {
+	case 0: // a rehearsal
+		return nil
+	case 1:
 		x.askOne(0, part)
-	} else {
+	default:
 		x.askAll(part)
 	}
 	return x.noteAnswers(part)
@@ -62,11 +65,14 @@ func (x *examination) noteAnswers(part *Part) error {
 			x.trace.answer(x, part, i)
 		}
 	}
+	var slowest time.Duration
 	for i := range x.answers {
+		slowest = max(slowest, x.answers[i].took)
 		for _, f := range x.answers[i].findings {
 			x.find(f)
 		}
 	}
+	x.waited += slowest
 	var stopped error
 	for i := range x.answers {
 		if err := x.engineSaid(i, part, &x.answers[i]); err != nil {

@@ -34,6 +34,12 @@ type examination struct {
 	leaves   []Leaf
 	deepest  int    // containers around a part
 	trace    *trace // nil: nobody wants to know
+
+	whole     *Part
+	sum       [sha256.Size]byte // of the whole mail
+	waited    time.Duration     // for the engines' answers
+	rehearsed bool              // rehearse has done what it does
+	stopped   Cause             // why the examination did not go on, the first time; CauseNone: it did
 }
 
 // note records that something keeps the mail from being clean.
@@ -49,7 +55,23 @@ func (x *examination) note(c Cause, detail string) {
 // stop records why the examination cannot go on, and returns ErrStopped.
 func (x *examination) stop(c Cause, detail string) error {
 	x.note(c, detail)
+	if x.stopped == CauseNone {
+		x.stopped = c
+	}
 	return ErrStopped
+}
+
+// takeApart has the whole mail judged, walked and opened. Errors: ErrStopped; those of reading it back.
+func (x *examination) takeApart(whole *Part, sum [sha256.Size]byte) error {
+	x.whole, x.sum = whole, sum
+	if err := x.judgeContent(whole, sum, 0); err != nil {
+		return err
+	}
+	if err := walkMessage(x, whole.content, "", 0, 0); err != nil {
+		return err
+	}
+	whole.leaves = x.leaves
+	return x.open(whole, 0)
 }
 
 // enter counts one more part, inside depth containers. Errors: ErrStopped when that is one too many, or time is up.
@@ -140,6 +162,9 @@ func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte, depth int)
 		x.seen[sum] = part.Path
 	}
 	if err := x.inTime(); err != nil {
+		return err
+	}
+	if err := x.rehearse(); err != nil {
 		return err
 	}
 	if err := x.ask(part); err != nil {

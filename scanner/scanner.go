@@ -34,6 +34,8 @@ type Scanner struct {
 	log     *slog.Logger
 	took    func(engine string, d time.Duration)
 	memory  memory
+
+	rehearser *Scanner // takes mails apart within the same limits and asks no engine; nil: this is one, see rehearsal.go
 }
 
 // New returns a scanner. Errors: ErrNoEngine.
@@ -47,8 +49,10 @@ func New(c Config) (*Scanner, error) {
 	if c.Took == nil {
 		c.Took = func(string, time.Duration) {}
 	}
+	limits, spool := c.Limits.withDefaults(), c.Spool.withDefaults()
 	return &Scanner{
-		engines: c.Engines, openers: c.Openers, limits: c.Limits.withDefaults(), spool: c.Spool.withDefaults(), cache: newCache(c.Cache), log: c.Log, took: c.Took,
+		engines: c.Engines, openers: c.Openers, limits: limits, spool: spool, cache: newCache(c.Cache), log: c.Log, took: c.Took,
+		rehearser: &Scanner{openers: c.Openers, limits: limits, spool: spool, log: c.Log},
 	}, nil
 }
 
@@ -92,15 +96,7 @@ func (s *Scanner) scan(ctx context.Context, mail *Buffer, complete bool, t *trac
 		}
 		whole := NewPart("", "", "", mail)
 		whole.finder = finderMail
-		err := x.judgeContent(whole, sum, 0)
-		if err == nil {
-			err = walkMessage(x, mail, "", 0, 0)
-		}
-		if err == nil {
-			whole.leaves = x.leaves
-			err = x.open(whole, 0)
-		}
-		if err != nil && !errors.Is(err, ErrStopped) {
+		if err := x.takeApart(whole, sum); err != nil && !errors.Is(err, ErrStopped) {
 			x.note(CauseError, fmt.Sprintf("taking the mail apart: %v", err))
 		}
 		x.askShown(whole)
