@@ -7,6 +7,7 @@
 //     either sends it on or refuses it; either way it first puts into the queue how the answer is framed and what to do
 //     with it. The server pump takes the queue's entries in order, reads the reply each one calls for, and is the only
 //     writer towards the client, so a refusal never overtakes a reply.
+//   - retrieval: the answer to RETR or TOP, from the download to what the client gets in the end; held: the message meanwhile.
 //   - Pulses (pulse.go): while the server pump waits for a message or its verdict, they speak in its stead, to the client (drip.go) and
 //     to the server (keepalive.go). The pump stops each before it goes on.
 //   - maildrop: mails that were released from quarantine to the user of the session, as the last messages of the maildrop.

@@ -97,11 +97,11 @@ func TestNoticeSaysNothingTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	for sent, want := range map[int64]string{0: top + "To: d\r\n", 20: "Delivered-To: c\r\nTo: d\r\n", int64(len(top)): "To: d\r\n"} {
-		if got := string((&drip{h: h, sent: sent}).unsent([]byte(top + "To: d\r\n"))); got != want {
+		if got := string((&retrieval{h: h, sent: sent}).unsent([]byte(top + "To: d\r\n"))); got != want {
 			t.Errorf("behind %d octets: %q", sent, got)
 		}
 	}
-	if got := (&drip{h: h, sent: 20}).unsent([]byte("To: d\r\n")); string(got) != "To: d\r\n" {
+	if got := (&retrieval{h: h, sent: 20}).unsent([]byte("To: d\r\n")); string(got) != "To: d\r\n" {
 		t.Errorf("another notice: %q", got)
 	}
 }

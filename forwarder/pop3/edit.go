@@ -18,12 +18,12 @@ type edit struct {
 
 // change prepares what a ruling changes in the message, and returns how many octets shorter that makes it. Where some of it has left
 // already, or the message cannot be read back, nothing is changed.
-func (d *drip) change(edits []scanner.Edit) (shorter int64) {
+func (r *retrieval) change(edits []scanner.Edit) (shorter int64) {
 	if len(edits) == 0 {
 		return 0
 	}
-	ready := make([]edit, 0, len(edits)+len(d.edits))
-	ready = append(ready, d.edits...) // a mark is in the header, and so before them
+	ready := make([]edit, 0, len(edits)+len(r.edits))
+	ready = append(ready, r.edits...) // a mark is in the header, and so before them
 	offsets := make([]*int64, 0, 2*len(edits))
 	for _, e := range edits {
 		ready = append(ready, edit{at: e.At, end: e.End, text: e.Text})
@@ -31,10 +31,10 @@ func (d *drip) change(edits []scanner.Edit) (shorter int64) {
 		made := &ready[len(ready)-1]
 		offsets = append(offsets, &made.at, &made.end)
 	}
-	if d.h.content != nil && toWire(d.h.wire.Reader(), offsets) != nil || *offsets[0] < d.sent {
+	if r.h.content != nil && toWire(r.h.wire.Reader(), offsets) != nil || *offsets[0] < r.sent {
 		return 0
 	}
-	d.edits = ready
+	r.edits = ready
 	return shorter
 }
 
@@ -67,10 +67,10 @@ func toWire(wire io.Reader, offsets []*int64) error {
 }
 
 // writeEdited is writeRest with the edits made.
-func (d *drip) writeEdited(w io.Writer) error {
-	from := d.sent
-	for _, e := range d.edits {
-		if _, err := io.Copy(w, io.NewSectionReader(d.h.wire, from, e.at-from)); err != nil {
+func (r *retrieval) writeEdited(w io.Writer) error {
+	from := r.sent
+	for _, e := range r.edits {
+		if _, err := io.Copy(w, io.NewSectionReader(r.h.wire, from, e.at-from)); err != nil {
 			return err
 		}
 		from = e.end
@@ -84,6 +84,6 @@ func (d *drip) writeEdited(w io.Writer) error {
 			return err
 		}
 	}
-	_, err := io.Copy(w, io.NewSectionReader(d.h.wire, from, d.h.wire.Size()-from))
+	_, err := io.Copy(w, io.NewSectionReader(r.h.wire, from, r.h.wire.Size()-from))
 	return err
 }

@@ -8,9 +8,9 @@ import (
 // padLine is the octets of a full line of padding, CRLF included.
 const padLine = 78
 
-// missing returns how many octets fewer than the message in d the client gets with a notice, what has dripped included.
-func (d *drip) missing(notice []byte) int64 {
-	return d.h.mail().Size() - d.octets - int64(len(notice))
+// missing returns how many octets fewer than the message the client gets with a notice, what has dripped included.
+func (r *retrieval) missing(notice []byte) int64 {
+	return r.h.mail().Size() - r.octets - int64(len(notice))
 }
 
 // writePadding writes n octets as whole lines of blanks, which add nothing that is shown to the end of a notice. One octet is no
