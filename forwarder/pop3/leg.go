@@ -19,6 +19,9 @@ type lingerer interface{ SetLinger(sec int) error }
 // could take delivered replies with it.
 const lingerRead = 2 * time.Second
 
+// firstOctets is what a leg holds itself: most commands, so that one takes one read, and most replies of one line.
+const firstOctets = 64
+
 // leg is one connection of a session. At a time one goroutine reads and one writes; any may stop it.
 type leg struct {
 	conn     net.Conn
@@ -26,8 +29,8 @@ type leg struct {
 	patience time.Duration // bound on each read where not zero; belongs to the reading goroutine
 	until    time.Time     // where not zero, end of all patience; belongs to the reading goroutine
 
-	ahead   [1]byte // what await has read
-	isAhead bool    // the next Read returns it. Both belong to the reading goroutine
+	first [firstOctets]byte // what await has read
+	ahead []byte            // of it, what is left for Read. Both belong to the reading goroutine
 
 	octetsRead, octetsWritten atomic.Uint64
 
@@ -43,9 +46,10 @@ var past = time.Unix(1, 0)
 
 // Read implements io.Reader within patience.
 func (l *leg) Read(p []byte) (int, error) {
-	if l.isAhead && len(p) > 0 {
-		l.isAhead = false
-		return copy(p, l.ahead[:]), nil
+	if len(l.ahead) > 0 {
+		n := copy(p, l.ahead)
+		l.ahead = l.ahead[n:]
+		return n, nil
 	}
 	if l.patience > 0 {
 		by := time.Now().Add(l.patience)
@@ -59,15 +63,15 @@ func (l *leg) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// await waits for the next octet, however long, and leaves it to the next Read. It spares a reader's buffer while there is nothing to
+// await waits for the next octets, however long, and leaves them to the next Read. It spares a reader's buffer while there is nothing to
 // read.
 func (l *leg) await() error {
-	for !l.isAhead {
-		n, err := l.conn.Read(l.ahead[:])
+	for len(l.ahead) == 0 {
+		n, err := l.conn.Read(l.first[:])
 		if n == 0 && err != nil {
 			return err
 		}
-		l.isAhead = n > 0
+		l.ahead = l.first[:n]
 		l.octetsRead.Add(uint64(n))
 	}
 	return nil
