@@ -237,9 +237,9 @@ func (s *session) relayCommand(c *command) error {
 			return s.refuse(refuseDelete)
 		}
 	case cmdRETR:
-		p.answer, p.message = answerMessage, c.message
+		p.answer = answerMessage
 	case cmdTOP:
-		p.answer, p.message, p.top, p.lines = answerTopFields, c.message, true, c.lines
+		p.answer = answerTopFields
 		if c.lines > 0 { // what was not judged whole is not shown
 			p.answer = answerMessage
 			c.line = fmt.Appendf(nil, "RETR %d\r\n", c.message)

@@ -32,7 +32,7 @@ func (r *retrieval) drip() error {
 		r.s.partly = true
 		r.s.relay.counters.dripped.Add(1)
 		status := statusMessage
-		if r.p.top {
+		if r.p.top() {
 			status = statusTop
 		}
 		if err := r.s.send([]byte(status)); err != nil {

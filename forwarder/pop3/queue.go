@@ -40,21 +40,26 @@ const (
 
 // pending is one outstanding command.
 type pending struct {
-	answer  answer
+	answer answer
+
+	// Of the client's command.
+	verb    verb   // unknown where there is none
+	message uint64 // of a command with a message's number
+	lines   uint64 // TOP: body lines wanted; with any it went upstream as RETR
+
 	local   string    // answerLocal: the reply
 	last    bool      // answerLocal: the session ends after it
-	message uint64    // of a command with a message's number
-	top     bool      // TOP, which with lines > 0 went upstream as RETR
-	lines   uint64    // TOP: body lines wanted
 	account account   // answerLogin: whom the server takes the client for if it says +OK
 	early   bool      // STLS: the client had already sent more
 	turns   chan turn // AUTH, STLS
 	pushed  time.Time // when it was put into the queue
 
 	accepted bool      // answerLogin, answerSASL: the server said +OK; valid once the reply has left
-	verb     verb      // of the client's command; unknown where there is none
 	drop     *maildrop // answerMerged, answerReleased, answerCount and answerQuit; may be nil with that
 }
+
+// top says whether no more of a message is wanted than TOP asks for.
+func (p *pending) top() bool { return p.verb == cmdTOP }
 
 // judged says whether the reply is a message.
 func (p *pending) judged() bool { return p.answer == answerMessage || p.answer == answerTopFields }

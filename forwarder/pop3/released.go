@@ -261,7 +261,7 @@ func (s *session) sendReleased(p *pending, m *releasedMail) error {
 	s.partly = true
 	out := &stuffer{w: s.out}
 	status := fmt.Sprintf("+OK %d octets\r\n", m.Size)
-	if p.verb == cmdTOP {
+	if p.top() {
 		out.w, status = &cutter{w: s.out, lines: p.lines}, statusTop
 	}
 	if err := s.send([]byte(status)); err != nil {

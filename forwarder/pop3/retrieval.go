@@ -64,7 +64,7 @@ func (s *session) answerMessage(p *pending) error {
 		return s.send(line)
 	}
 	r.status, r.f = string(line), newFramer(s.style.lfOnly())
-	if notice, known := s.notices.of(p.message); known && p.top {
+	if notice, known := s.notices.of(p.message); known && p.top() {
 		if err := r.read(discard{}); err != nil {
 			return truncated(s.excuse(err))
 		}
@@ -165,7 +165,7 @@ func (r *retrieval) carryOut(ruling *scanner.Ruling) error {
 		c.delivered.Add(1)
 		s.delivered(r.p)
 		status := r.status
-		if r.p.top && r.p.lines > 0 {
+		if r.p.top() && r.p.lines > 0 {
 			status = statusTop
 		}
 		fields := r.alter(ruling)
@@ -219,7 +219,7 @@ func (r *retrieval) send(status string, fields []byte) error {
 		return err
 	}
 	var out io.Writer = s.out
-	if r.p.top && r.p.lines > 0 {
+	if r.p.top() && r.p.lines > 0 {
 		out = &cutter{w: s.out, lines: r.p.lines, lfOnly: r.f.lfOnly}
 	}
 	if err := r.writeRest(out); err != nil {
@@ -250,7 +250,7 @@ func (r *retrieval) sendNotice(notice []byte, padding int64) error {
 	s.partly = true
 	var out io.Writer = s.out
 	status := statusMessage
-	if r.p.top {
+	if r.p.top() {
 		status = statusTop
 		out = &cutter{w: s.out, lines: r.p.lines}
 	}
@@ -281,7 +281,7 @@ func (r *retrieval) withhold() error {
 		s.relay.counters.withheld.Add(1)
 		return ErrWithheld
 	}
-	if !r.p.top && len(s.withheld) < maxWithheld {
+	if !r.p.top() && len(s.withheld) < maxWithheld {
 		s.withheld[r.p.message] = struct{}{}
 	}
 	if err := s.send([]byte(s.temporary(refuseMessage))); err != nil {
@@ -301,7 +301,7 @@ func (r *retrieval) withhold() error {
 
 // delivered takes note that the client gets something for a message.
 func (s *session) delivered(p *pending) {
-	if !p.top {
+	if !p.top() {
 		delete(s.withheld, p.message)
 		s.notices.forget(p.message)
 	}
