@@ -4,8 +4,6 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,63 +12,8 @@ import (
 	"mirrorgw/scanner/archive"
 )
 
-// bounded is a scanner.Contents that takes so many octets and contents, and then stops.
-type bounded struct {
-	t      testing.TB
-	part   *scanner.Part
-	octets int64
-	parts  int
-	notes  int
-	ended  bool
-}
-
-const (
-	maxFuzzed = 4 << 20
-	maxTaken  = 200
-)
-
-func (b *bounded) Member(_, _ string, content io.Reader) error {
-	if b.ended {
-		b.t.Error("a content was handed out behind the end")
-	}
-	if b.parts++; b.parts > maxTaken {
-		b.ended = true
-		return scanner.ErrStopped
-	}
-	n, err := io.Copy(io.Discard, io.LimitReader(content, maxFuzzed-b.octets))
-	if b.octets += n; b.octets >= maxFuzzed {
-		b.ended = true
-		return scanner.ErrStopped
-	}
-	return err
-}
-
-func (b *bounded) Excerpt(at, n int64) error {
-	return b.Member("", "", io.NewSectionReader(b.part.Reader(), at, n))
-}
-
-func (b *bounded) Text(io.Reader) error { return errors.New("not wanted") }
-
-func (b *bounded) Expect(n int64) error {
-	if n > maxFuzzed {
-		b.ended = true
-		return scanner.ErrStopped
-	}
-	return nil
-}
-
-func (b *bounded) Note(cause scanner.Cause, detail string) {
-	b.notes++
-	if cause == scanner.CauseError { // of which none is expected but for a library that panics
-		b.t.Logf("%s: %s", cause, detail)
-	}
-	if len(detail) > 4<<10 {
-		b.t.Errorf("a detail of %d octets", len(detail))
-	}
-}
-
 // FuzzOpen: whatever a content is, it is opened without an error of its own, contents are handed out up to the first ErrStopped and no
-// further, and doing it again gives as much.
+// further, and doing it again gives the same.
 func FuzzOpen(f *testing.F) {
 	files, _ := filepath.Glob("/usr/share/clamav-testfiles/clam.*")
 	for _, path := range files {
@@ -99,17 +42,17 @@ func FuzzOpen(f *testing.F) {
 			t.Fatal(err)
 		}
 		part := scanner.NewPart("1", "", "", held)
-		var first *bounded
-		for range 2 {
-			out := &bounded{t: t, part: part}
+		var first []byte
+		for again := range 2 {
+			out := &archive.Taker{T: t, Part: part}
 			err := archive.Opener{}.Open(t.Context(), part, out)
-			if err != nil && !out.ended {
+			if err != nil && !out.Ended {
 				t.Errorf("error %v, and nothing had been stopped", err)
 			}
-			if first == nil {
-				first = out
-			} else if first.octets != out.octets || first.parts != out.parts || first.notes != out.notes {
-				t.Errorf("%+v and then %+v", first, out)
+			if again == 0 {
+				first = out.Told.Bytes()
+			} else if !bytes.Equal(first, out.Told.Bytes()) {
+				t.Errorf("%.1000q and then %.1000q", first, out.Told.Bytes())
 			}
 		}
 	})

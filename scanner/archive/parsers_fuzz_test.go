@@ -12,57 +12,6 @@ import (
 	"mirrorgw/scanner"
 )
 
-// taker is a scanner.Contents that takes so many octets and contents, and then stops.
-type taker struct {
-	t     *testing.T
-	part  *scanner.Part
-	told  bytes.Buffer // what was handed out and noted
-	parts int
-	ended bool
-}
-
-const (
-	maxTold  = 1 << 20
-	maxTaken = 100
-)
-
-func (k *taker) Member(name, _ string, content io.Reader) error {
-	if k.ended {
-		k.t.Error("a content was handed out behind the end")
-	}
-	k.told.WriteString("\nmember " + name + "\n")
-	_, err := io.Copy(&k.told, io.LimitReader(content, maxTold-int64(k.told.Len())))
-	if k.parts++; k.parts == maxTaken || k.told.Len() >= maxTold {
-		k.ended = true
-		return scanner.ErrStopped
-	}
-	return err
-}
-
-func (k *taker) Excerpt(at, n int64) error {
-	return k.Member("", "", io.NewSectionReader(k.part.Reader(), at, n))
-}
-
-func (k *taker) Text(io.Reader) error { return errors.New("not wanted") }
-
-func (k *taker) Expect(n int64) error {
-	if n > maxTold {
-		k.ended = true
-		return scanner.ErrStopped
-	}
-	return nil
-}
-
-func (k *taker) Note(cause scanner.Cause, detail string) {
-	if cause == scanner.CauseError { // of which none is expected but for a library that panics
-		k.t.Errorf("%s: %s", cause, detail)
-	}
-	if len(detail) > 4<<10 {
-		k.t.Errorf("a detail of %d octets", len(detail))
-	}
-	k.told.WriteString("\nnote " + string(cause) + " " + detail + "\n")
-}
-
 // fuzzParser has contents read by one parser from their first octet on, whether they begin as its format does or not. Whatever they are,
 // it ends without an error but a fault of the content's or the one that stopped it, hands nothing out behind that, reads no more than it
 // may, and does the same when it reads them again.
@@ -97,21 +46,21 @@ func fuzzParser(f *testing.F, open func(o *opening, at int64) error, pattern, ma
 		}
 		var first []byte
 		for again := range 2 {
-			out := &taker{t: t, part: part}
+			out := &Taker{T: t, Part: part}
 			work := &meter{r: part.Reader(), left: maxWork*part.Size() + freeWork}
 			o := &opening{ctx: t.Context(), content: work, size: part.Size(), found: found, out: out}
 			err := open(o, 0)
 			var fault *faultError
-			if err != nil && !errors.As(err, &fault) && work.left >= 0 && !out.ended {
+			if err != nil && !errors.As(err, &fault) && work.left >= 0 && !out.Ended {
 				t.Errorf("error %v, and nothing had been stopped", err)
 			}
 			if work.left < -chunk {
 				t.Errorf("%d octets more were read than may be", -work.left)
 			}
 			if again == 0 {
-				first = out.told.Bytes()
-			} else if !bytes.Equal(first, out.told.Bytes()) {
-				t.Errorf("%.1000q and then %.1000q", first, out.told.Bytes())
+				first = out.Told.Bytes()
+			} else if !bytes.Equal(first, out.Told.Bytes()) {
+				t.Errorf("%.1000q and then %.1000q", first, out.Told.Bytes())
 			}
 		}
 	})

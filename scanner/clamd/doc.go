@@ -27,6 +27,10 @@
 //   - 2026: every part is a question and a connection of its own, of half a millisecond to two. That a mail of more parts than may be has
 //     its verdict within a second all the same is the scanner's doing (its rehearsal.go). A nested archive takes as long as clamd is at
 //     unpacking it for itself, 1.5 to 5 s for one of 48 kB: MaxFiles, MaxScanTime and scan.limits.time bound that.
+//   - 2026: no IDSESSION, which is many streams on one connection. For parts of 1 kB, and a database of one signature, it takes 16 to 19 %
+//     off what both processes do (355 µs where it is 440); a real database makes that less. A connection that went stale while nobody
+//     asked, replies to be matched by number, and a session that ends with its first stream that is too long would have to be told from
+//     a daemon that fails. Command, part and end in one write take off nothing that could be measured.
 //   - 2026: PING is no sign of health: behind streams that stall it waits as long as a mail would. What counts is whether questions
 //     are answered, and those of the check are questions too.
 //   - 2026: what a daemon says of StreamMaxLength it says when a chunk of that length is announced; the chunk itself need not follow.
