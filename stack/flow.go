@@ -19,6 +19,7 @@ import (
 type Flow struct {
 	Client net.Conn
 	Server net.Conn
+	Trace  *Trace // until ServeFlow returns; nil: none is kept
 }
 
 // Bounds of the flow table.
@@ -55,6 +56,7 @@ type flow struct {
 	client *conn       // set when live
 	server *conn       // set when offered, or when live and dialled
 	claim  tcpip.Timer // set when offered: ends an unclaimed flow
+	trace  *Trace      // nil: none is kept
 }
 
 // flowTable holds every intercepted flow from its first SYN to the end of its handler.
@@ -117,6 +119,7 @@ func (t *flowTable) removeLocked(f *flow, now time.Time) {
 		st.unproven--
 	}
 	t.leaveLocked(client, now)
+	f.trace.end()
 	if t.flows[f.key] == f {
 		delete(t.flows, f.key)
 	}
@@ -200,7 +203,8 @@ func (s *Stack) park(frame []byte) bool {
 		s.counters.cookie.Add(1)
 		return false
 	}
-	f := &flow{key: seg.key, state: parked, syn: append([]byte(nil), frame...)}
+	f := &flow{key: seg.key, state: parked, syn: append([]byte(nil), frame...), trace: s.traces.begin(seg.key)}
+	s.traces.received(ClientLeg, frame)
 	t.addLocked(f)
 	s.counters.parked.Add(1)
 	t.running.Go(func() { s.dialParked(f) }) // ends with the dial, at the latest after DialTimeout
@@ -210,7 +214,7 @@ func (s *Stack) park(frame []byte) bool {
 // dialParked dials the server of a parked flow and tells the client what came of it: the handshake, a refusal, or nothing.
 func (s *Stack) dialParked(f *flow) {
 	growStack()
-	server, err := s.dial(f.key.server)
+	server, err := s.dial(f.key.server, f.trace)
 	t := &s.flows
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -246,10 +250,10 @@ func (s *Stack) unclaimed(f *flow) {
 	f.server.reset()
 }
 
-// dial connects to server from the gateway's own address, once it is its turn.
+// dial connects to server from the gateway's own address, once it is its turn. The frames of that are traced, if trace is not nil.
 //
 // Errors: syscall.ECONNREFUSED when it refused; anything else means it stayed silent or is out of reach.
-func (s *Stack) dial(server netip.AddrPort) (*conn, error) {
+func (s *Stack) dial(server netip.AddrPort, trace *Trace) (*conn, error) {
 	ctx, cancel := context.WithCancel(s.dialing)
 	defer cancel()
 	defer s.cfg.Clock.AfterFunc(s.cfg.DialTimeout, cancel).Stop()
@@ -259,7 +263,7 @@ func (s *Stack) dial(server netip.AddrPort) (*conn, error) {
 	}
 	var c *conn
 	if err == nil {
-		c, err = s.connect(ctx, server)
+		c, err = s.connect(ctx, server, trace)
 		release()
 	}
 	switch {
@@ -308,7 +312,7 @@ func (s *Stack) claimed(ctx context.Context, key flowKey, client *conn) {
 		client.reset()
 		return
 	default: // proven by a cookie, the server not dialled yet
-		f = &flow{key: key, state: live, client: client}
+		f = &flow{key: key, state: live, client: client, trace: s.traces.begin(key)}
 		t.addLocked(f)
 	}
 	t.spendLocked(t.stationLocked(key.client.Addr()), now)
@@ -348,7 +352,7 @@ func (s *Stack) serve(ctx context.Context, f *flow) {
 		s.counters.active.Add(-1)
 	}()
 	if f.server == nil {
-		server, err := s.dial(f.key.server)
+		server, err := s.dial(f.key.server, f.trace)
 		if err != nil {
 			f.client.reset() // too late to look refused or silent
 			return
@@ -357,7 +361,7 @@ func (s *Stack) serve(ctx context.Context, f *flow) {
 		f.server = server
 		t.mu.Unlock()
 	}
-	s.cfg.Handler.ServeFlow(ctx, Flow{Client: f.client, Server: f.server})
+	s.cfg.Handler.ServeFlow(ctx, Flow{Client: f.client, Server: f.server, Trace: f.trace})
 	_ = f.client.Close() // never fails, like the next
 	_ = f.server.Close()
 	if ctx.Err() != nil { // the netstack goes next, and with it what it still holds

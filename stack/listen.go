@@ -94,8 +94,8 @@ func (s *Stack) accepted(ctx context.Context, client tcpip.FullAddress, ep tcpip
 	s.claimed(ctx, flowKey{client: addrPort(client), server: addrPort(server)}, newConn(wq, ep))
 }
 
-// connect dials server through the NIC own, bound to the gateway's address of its family.
-func (s *Stack) connect(ctx context.Context, server netip.AddrPort) (*conn, error) {
+// connect dials server through the NIC own, bound to the gateway's address of its family. The connection is a leg of trace.
+func (s *Stack) connect(ctx context.Context, server netip.AddrPort, trace *Trace) (*conn, error) {
 	local, err := s.source(server.Addr())
 	if err != nil {
 		return nil, err
@@ -109,6 +109,9 @@ func (s *Stack) connect(ctx context.Context, server netip.AddrPort) (*conn, erro
 	wq.EventRegister(&entry)
 	defer wq.EventUnregister(&entry)
 	if terr = ep.Bind(tcpip.FullAddress{NIC: ownNIC, Addr: address(local)}); terr == nil {
+		if bound, err := ep.GetLocalAddress(); err == nil { // it has its port by now
+			trace.join(ServerLeg, addrPort(bound), server)
+		}
 		terr = ep.Connect(tcpip.FullAddress{NIC: ownNIC, Addr: address(server.Addr()), Port: server.Port()})
 		if _, started := terr.(*tcpip.ErrConnectStarted); started {
 			select {

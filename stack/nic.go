@@ -41,6 +41,7 @@ type nic struct {
 	sent       *sentSegments
 	drops      *atomic.Uint64
 	acks       *ackDelay
+	traces     *traceTable
 	frames     sync.Pool // of *outgoing
 
 	mu         sync.RWMutex
@@ -53,8 +54,8 @@ var (
 )
 
 // newNIC returns a NIC's link endpoint; neighbours is nil for the NIC own.
-func newNIC(cfg Config, neighbours Neighbours, sent *sentSegments, drops *atomic.Uint64) *nic {
-	n := &nic{mac: tcpip.LinkAddress(cfg.MAC), offload: cfg.Offload, neighbours: neighbours, writers: cfg.Writers, sent: sent, drops: drops}
+func newNIC(cfg Config, neighbours Neighbours, sent *sentSegments, traces *traceTable, drops *atomic.Uint64) *nic {
+	n := &nic{mac: tcpip.LinkAddress(cfg.MAC), offload: cfg.Offload, neighbours: neighbours, writers: cfg.Writers, sent: sent, traces: traces, drops: drops}
 	n.mtu.Store(uint32(cfg.MTU))
 	n.acks = newACKDelay(cfg.Clock, n.sendHeld)
 	n.frames.New = func() any {
@@ -114,6 +115,14 @@ func (n *nic) WritePackets(pkts netstack.PacketBufferList) (int, tcpip.Error) {
 	return pkts.Len(), nil
 }
 
+// leg returns which connections of flows pass here.
+func (n *nic) leg() Leg {
+	if n.neighbours == nil {
+		return ServerLeg
+	}
+	return ClientLeg
+}
+
 // sendHeld sends an acknowledgement that has waited for company.
 func (n *nic) sendHeld(frame []byte, hash uint32) {
 	out := n.frames.Get().(*outgoing)
@@ -123,6 +132,7 @@ func (n *nic) sendHeld(frame []byte, hash uint32) {
 
 // write sends a frame through the queue of its flow.
 func (n *nic) write(out *outgoing, frame []byte, hash uint32) {
+	n.traces.sent(n.leg(), frame) // first, so that no answer comes before it
 	out.batch[0] = frame
 	if _, err := n.writers[hash%uint32(len(n.writers))].WriteFrames(out.batch[:]); err != nil {
 		n.drops.Add(1)

@@ -58,6 +58,7 @@ type Config struct {
 	Neighbours Neighbours
 	Handler    Handler
 	Limits     Limits       // until SetLimits
+	Trace      int          // frames of each flow that are kept for Flow.Trace, the last ones; 0: none
 	Log        *slog.Logger // nil: slog.Default()
 
 	Clock       tcpip.Clock   // nil: the real one
@@ -92,6 +93,7 @@ type Stack struct {
 	intercept *nic
 	flows     flowTable
 	sent      *sentSegments
+	traces    *traceTable
 	counters  counters
 	admission atomic.Int32
 	intake    atomic.Int32 // Intake
@@ -138,11 +140,11 @@ func New(cfg Config) (*Stack, error) {
 		cfg.Received = defaultReceived
 	}
 
-	s := &Stack{cfg: cfg, sent: newSentSegments(), dials: newDialSlots(cfg.Dials, cfg.DialsPerServer)}
+	s := &Stack{cfg: cfg, sent: newSentSegments(), traces: newTraceTable(cfg.Trace, cfg.Clock), dials: newDialSlots(cfg.Dials, cfg.DialsPerServer)}
 	s.dialing, s.stopDialing = context.WithCancel(context.Background())
 	s.flows.init(cfg.Limits)
-	s.own = newNIC(cfg, nil, s.sent, &s.counters.linkDrops)
-	s.intercept = newNIC(cfg, cfg.Neighbours, s.sent, &s.counters.linkDrops)
+	s.own = newNIC(cfg, nil, s.sent, s.traces, &s.counters.linkDrops)
+	s.intercept = newNIC(cfg, cfg.Neighbours, s.sent, s.traces, &s.counters.linkDrops)
 	dad := netstack.DADConfigurations{DupAddrDetectTransmits: dadTransmits, RetransmitTimer: dadInterval}
 	s.ns = netstack.New(netstack.Options{
 		NetworkProtocols: []netstack.NetworkProtocolFactory{
@@ -318,6 +320,7 @@ func (s *Stack) drain() {
 // unless they quote what may be in flight.
 func (s *Stack) DeliverOwn(frames [][]byte) {
 	for i, frame := range frames {
+		s.traces.received(ServerLeg, frame)
 		switch s.judgeICMP(frame) {
 		case forgedICMPError:
 			s.counters.icmpIgnored.Add(1)
@@ -338,6 +341,7 @@ func (s *Stack) DeliverOwn(frames [][]byte) {
 // names, such as from a router between us and the client. It copies both.
 func (s *Stack) DeliverIntercept(frames [][]byte) {
 	for i, frame := range frames {
+		s.traces.received(ClientLeg, frame)
 		switch s.judgeICMP(frame) {
 		case forgedICMPError:
 			s.counters.icmpIgnored.Add(1)
