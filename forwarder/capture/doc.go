@@ -5,6 +5,7 @@
 //   - Tap: where frames are shown to it. It hands them to the captures that run; with none that is one load of a pointer
 //     for a batch.
 //   - Filter: which frames a capture wants.
+//   - WriteFlow: the frames of one flow as a file, for the quarantine.
 //   - Copy: the other end of the stream, which keeps a file whole whatever happens to the gateway.
 //
 // It changes no frame and delays none.
