@@ -26,6 +26,7 @@ type Origin struct {
 	Asked    time.Time      // when the wait for the mail began; zero where that is not known
 
 	Transcript Transcript // of the session; nil: there is none. It is read before Judge returns
+	Trace      Trace      // of the flow that carries the session; the same
 }
 
 // Transcript is what was said in a session so far. The relays have some.
@@ -33,6 +34,15 @@ type Transcript interface {
 	// Lines returns the last lines of it, the oldest first, each Printable and short, and none with a secret in it. It is called before
 	// Judge returns, by the goroutine that has called that.
 	Lines() []string
+}
+
+// Trace is the frames of the flow by which a mail came so far, but for what was said in them. Whoever has the flow has it.
+type Trace interface {
+	// WritePcapng writes the last of them to w, as pcapng: headers, and no payload. It is called before Judge returns, by the goroutine
+	// that has called that.
+	//
+	// Errors: w's own.
+	WritePcapng(w io.Writer) error
 }
 
 // Ruling is what a relay does with one retrieved mail.

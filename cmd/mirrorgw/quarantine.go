@@ -35,8 +35,8 @@ func (p *program) quarantineCommand() *cli.Command {
 				Usage:     "write a mail as it arrived to standard output",
 				ArgsUsage: "ID",
 				Description: "A terminal is not written to unless it is asked for with -o -: the mail is hostile.\n\n" +
-					"With --bundle it is a tar archive: the mail, what was known of it, what was said last in its session, and its parts as the\n" +
-					"rules of today see them, with the places where they match. With --age, age -d opens it again; mirrorgw cannot.",
+					"With --bundle it is a tar archive: the mail, what was known of it, what was said last in its session, the headers of the\n" +
+					"session's last frames as pcapng, and its parts as the rules of today see them, with the places where they match. With --age, age -d opens it again; mirrorgw cannot.",
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`, which must not exist yet; only its owner may read it"},
 					&cli.BoolFlag{Name: "bundle", Usage: "write all the evidence there is, as a tar archive"},

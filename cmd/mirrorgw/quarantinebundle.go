@@ -23,6 +23,7 @@ import (
 type bundle struct {
 	item    quarantine.Item
 	mail    *scanner.Buffer
+	flow    []byte          // pcapng; nil where there is none
 	verdict scanner.Verdict // of today
 	told    *scanner.Explanation
 	policy  scanner.Policy
@@ -79,6 +80,11 @@ func (p *program) newBundle(ctx context.Context, cfg *config.Config, id string) 
 	if b.item, err = folder.Get(id); err != nil {
 		return nil, quarantineError(err)
 	}
+	if b.item.Flow > 0 {
+		if b.flow, err = folder.Flow(id); err != nil {
+			return nil, quarantineError(err)
+		}
+	}
 	engine, sc, err := p.openScanner(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -134,16 +140,21 @@ func (b *bundle) writeArchive(ctx context.Context, w io.Writer) error {
 	}
 	writeExplanation(&tree, &b.verdict, b.told, b.policy)
 	t := tar.NewWriter(w)
-	for _, file := range []struct {
+	type file struct {
 		name string
 		text []byte
-	}{
+	}
+	files := []file{
 		{"about.txt", b.about()},
 		{"item.json", item.Bytes()},
 		{"session.txt", session.Bytes()},
 		{"parts.txt", tree.Bytes()},
 		{"parts.json", parts.Bytes()},
-	} {
+	}
+	if b.flow != nil {
+		files = append(files, file{"flow.pcapng", b.flow})
+	}
+	for _, file := range files {
 		if err := b.writeFile(t, file.name, int64(len(file.text)), bytes.NewReader(file.text)); err != nil {
 			return err
 		}
@@ -173,8 +184,15 @@ session.txt  what was said last in its session before it was taken out; without 
 parts.txt    its parts, and where rules match in them, by the rules of %s
 parts.json   the same, to be read by programs
 mail.eml     the mail as it arrived; its SHA-256 is in item.json
+flow.pcapng  %s
 
-Frames are not in it: a mirrorgw keeps none, but for those that "mirrorgw capture" writes while it runs.
 Made by mirrorgw %s.
-`, b.item.ID, b.item.Time.Format(time.RFC3339), b.made.UTC().Format(time.RFC3339), buildOf(nil).version)
+`, b.item.ID, b.item.Time.Format(time.RFC3339), b.made.UTC().Format(time.RFC3339), b.aboutFlow(), buildOf(nil).version)
+}
+
+func (b *bundle) aboutFlow() string {
+	if b.flow == nil {
+		return "not there: no frames were kept (quarantine.flow)"
+	}
+	return "the last frames of its session, on both sides of the gateway: headers and no content"
 }

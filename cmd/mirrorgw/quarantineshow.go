@@ -79,6 +79,9 @@ func writeItem(w io.Writer, item *quarantine.Item) error {
 	} {
 		fmt.Fprintf(t, "%s\t%s\n", row[0], scanner.Printable(row[1], maxShown))
 	}
+	if item.Flow > 0 {
+		fmt.Fprintf(t, "flow\t%d octets of pcapng: quarantine export --bundle has them\n", item.Flow)
+	}
 	for _, f := range item.Findings {
 		fmt.Fprintf(t, "finding\t%s\n", scanner.Printable(f.String(), maxShown))
 	}

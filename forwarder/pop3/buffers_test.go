@@ -30,7 +30,7 @@ func greetAndQuit(t *testing.T, r *Relay) {
 	clientEnd, client := net.Pipe()
 	serverEnd, server := net.Pipe()
 	served := make(chan error, 1)
-	go func() { served <- r.Serve(t.Context(), client, server) }() // ends with the session
+	go func() { served <- r.Serve(t.Context(), client, server, nil) }() // ends with the session
 	answered := make(chan error, 1)
 	go func() { // ends with the session
 		defer serverEnd.Close()
@@ -102,7 +102,7 @@ func TestIdleSessionsHaveNoBuffers(t *testing.T) {
 			serverEnd, server := net.Pipe()
 			defer clientEnd.Close()
 			defer serverEnd.Close()
-			served.Go(func() { _ = r.Serve(t.Context(), client, server) }) // ends with either end
+			served.Go(func() { _ = r.Serve(t.Context(), client, server, nil) }) // ends with either end
 			if _, err := io.WriteString(serverEnd, "+OK ready\r\n"); err != nil {
 				t.Fatal(err)
 			}

@@ -143,18 +143,19 @@ func (r *Relay) Successor(cfg Config) (*Relay, error) {
 }
 
 // Serve relays one session between client, which sees the original server's address as its peer, and server. It returns
-// when both connections are closed.
+// when both connections are closed. trace, which may be nil, is handed on to the judge.
 //
 // When ctx ends, no new command is taken, the reply in progress may finish within Config.Drain, and the session ends
 // without a QUIT of its own, so that the server rolls back.
 //
 // The error says why the session ended otherwise than by the server's orderly close; it holds no text of the session.
 // Errors: those of this package, ctx's cause, or the failure of a connection.
-func (r *Relay) Serve(ctx context.Context, client, server net.Conn) error {
+func (r *Relay) Serve(ctx context.Context, client, server net.Conn, trace scanner.Trace) error {
 	r.counters.sessions.Add(1)
 	r.counters.active.Add(1)
 	defer r.counters.active.Add(-1)
 	s := newSession(r, client, server)
+	s.origin.Trace = trace
 	r.running.add(s)
 	defer r.running.remove(s)
 	return s.run(ctx)

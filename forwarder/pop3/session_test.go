@@ -340,7 +340,7 @@ func TestOverTCP(t *testing.T) {
 			client, forClient := tcpPair(t)
 			forServer, server := tcpPair(t)
 			result := make(chan error, 1)
-			go func() { result <- relay.Serve(t.Context(), forClient, forServer) }()
+			go func() { result <- relay.Serve(t.Context(), forClient, forServer, nil) }()
 			if err := tt.play(client, server); err != nil {
 				t.Error(err)
 			}
@@ -362,7 +362,7 @@ func TestDripOverTCP(t *testing.T) {
 	client, forClient := tcpPair(t)
 	forServer, server := tcpPair(t)
 	result := make(chan error, 1)
-	go func() { result <- relay.Serve(t.Context(), forClient, forServer) }()
+	go func() { result <- relay.Serve(t.Context(), forClient, forServer, nil) }()
 	if err := dialogue(client, server, "S+OK ready\r\n", "CRETR 1\r\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func serve(ctx context.Context, relay *Relay) (client, server *conn, result chan
 	client, forClient := newConns("192.168.1.17:1031", "203.0.113.5:110")
 	forServer, server := newConns("192.168.1.2:40000", "203.0.113.5:110")
 	result = make(chan error, 1)
-	go func() { result <- relay.Serve(ctx, forClient, forServer) }() // ends with the session
+	go func() { result <- relay.Serve(ctx, forClient, forServer, nil) }() // ends with the session
 	return client, server, result
 }
 

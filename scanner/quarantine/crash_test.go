@@ -38,7 +38,7 @@ func keepForEver(dir string) error {
 	}
 	for n := 0; ; n++ {
 		mail := crashMail(n)
-		id, err := s.Keep(context.Background(), newItem(mail), strings.NewReader(mail))
+		id, err := s.Keep(context.Background(), tracedItem(mail, trace(mail[:1000])), strings.NewReader(mail))
 		if err != nil {
 			return err
 		}
@@ -87,6 +87,9 @@ func TestKill(t *testing.T) {
 			mail := export(t, At(dir), item.ID)
 			if sum := fmt.Sprintf("%x", sha256.Sum256([]byte(mail))); int64(len(mail)) != item.Size || sum != item.SHA256 {
 				t.Fatalf("item %s is listed with %d of %d octets", item.ID, len(mail), item.Size)
+			}
+			if flow, err := At(dir).Flow(item.ID); err != nil || string(flow) != mail[:1000] {
+				t.Fatalf("item %s is listed with %d octets of its flow, %v", item.ID, len(flow), err)
 			}
 		}
 		for id := range acknowledged {

@@ -25,6 +25,7 @@
 //	    ID/                 an item: 12 hexadecimal digits, random, 0700
 //	        mail.eml        the mail as it arrived, CRLF, not dot-stuffed, 0600
 //	        item.json       what is known of it, 0600
+//	        flow.pcapng     the headers of the frames by which it came, 0600; not there where none were traced
 //	    .waiting/           0700
 //	        MAILBOX.ID      an empty file: the item is released and waits for the next login to its mailbox
 //	    .allowed/           0700
@@ -51,8 +52,10 @@
 //     exactly and make no file names. Where the login shows no name there is no mailbox, and a release allows the content only.
 //   - 2026: a fetched item stays until retention removes it, and its content stays allowed for a year: a reader may lose a mail
 //     again, and clients that leave mail on the server fetch it anew. Deleting an item takes its release back.
-//   - 2026: an item's age is that of its file, or of its release where it still waits. Looking for the oldest means one lstat for
-//     each item, at most once per mail that is kept and only when room is short, and once an hour.
+//   - 2026: an item's age is that of its file, or of its release where it still waits. Looking for the oldest means two lstats
+//     for each item, at most once per mail that is kept and only when room is short, and once an hour.
+//   - 2026: the frames are a file of their own, and not in the description: who lists the items reads all of these. Items from before
+//     have none.
 //   - 2026: free space is looked at before each mail. What a mail needs is known by then, so that a full disk is met before it
 //     and not in it; where another program takes the space meanwhile Keep fails as on any error of the disk.
 //   - 2026: the history is one file a day, appended to: a day goes by the removal of a file. A record is on the disk after a second

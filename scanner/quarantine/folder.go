@@ -16,11 +16,15 @@ const (
 	newPrefix  = ".new-"
 	gonePrefix = ".gone-"
 	mailName   = "mail.eml"
+	flowName   = "flow.pcapng"
 	itemName   = "item.json"
 )
 
-// maxDescription bounds what is read of a description.
-const maxDescription = 1 << 20
+// Bounds of what is read of an item, in octets.
+const (
+	maxDescription = 1 << 20
+	maxFlow        = 1 << 20 // this is far above that of any configuration
+)
 
 // Folder is a quarantine as seen from outside: a running gateway may keep mails in it meanwhile. A folder that does not exist
 // is an empty quarantine. Folder has no state and may be used by several goroutines.
@@ -111,6 +115,26 @@ func (f Folder) Export(id string) (io.ReadCloser, error) {
 	return openFile(root, id, mailName)
 }
 
+// Flow returns the frames of the flow by which an item came, as pcapng: see scanner.Trace. There are some where the item's Flow is not 0.
+// Errors: ErrNotFound; those of the file system.
+func (f Folder) Flow(id string) ([]byte, error) {
+	root, err := f.openItem(id)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	file, err := openFile(root, id, flowName)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	flow, err := io.ReadAll(io.LimitReader(file, maxFlow))
+	if err != nil {
+		return nil, fmt.Errorf("quarantine item %s: %w", id, err)
+	}
+	return flow, nil
+}
+
 // Delete removes an item for good, and takes its release back: it no longer waits for its reader, and its content is judged
 // anew unless another item has the same. Errors: ErrNotFound; those of the file system, after which the item is gone from the
 // list all the same if it could be renamed.
@@ -145,7 +169,7 @@ func remove(root *os.Root, id string) error {
 	return nil
 }
 
-// Stat returns how many items there are and how many octets their mails have.
+// Stat returns how many items there are and how many octets they count for: those of their mails and flows.
 func (f Folder) Stat() (count int, octets int64, err error) {
 	root, ok, err := f.open()
 	if err != nil || !ok {
@@ -157,12 +181,24 @@ func (f Folder) Stat() (count int, octets int64, err error) {
 		return 0, 0, fmt.Errorf("counting quarantine: %w", err)
 	}
 	for _, id := range names {
-		if info, err := root.Lstat(id + "/" + mailName); err == nil { // else deleted since
+		if _, size, err := measure(root, id); err == nil { // else deleted since
 			count++
-			octets += info.Size()
+			octets += size
 		}
 	}
 	return count, octets, nil
+}
+
+// measure returns what is known of the file of an item's mail, and how many octets the item counts for.
+func measure(root *os.Root, id string) (mail fs.FileInfo, octets int64, err error) {
+	if mail, err = root.Lstat(id + "/" + mailName); err != nil {
+		return nil, 0, err
+	}
+	octets = mail.Size()
+	if flow, err := root.Lstat(id + "/" + flowName); err == nil { // else there is none
+		octets += flow.Size()
+	}
+	return mail, octets, nil
 }
 
 // openItem opens the folder for work on one item.

@@ -29,6 +29,7 @@ type Item struct {
 	Detail   string            `json:"detail,omitempty"`
 	Findings []scanner.Finding `json:"findings"`          // never null
 	Session  []string          `json:"session,omitempty"` // what was said last in the session, see scanner.Transcript
+	Flow     int64             `json:"flow,omitempty"`    // octets of Folder.Flow; 0: there is none
 	Release  Release           `json:"release,omitempty"`
 }
 
@@ -49,8 +50,8 @@ const maxUIDL = 128
 // maxSession bounds the lines of a session.
 const maxSession = 100
 
-// describe makes the stored description of a mail.
-func describe(id string, i scanner.Item) Item {
+// describe makes the stored description of a mail with flow octets of its flow.
+func describe(id string, i scanner.Item, flow int) Item {
 	findings := i.Verdict.Findings
 	if findings == nil {
 		findings = []scanner.Finding{}
@@ -77,6 +78,7 @@ func describe(id string, i scanner.Item) Item {
 		Detail:   i.Verdict.Detail,
 		Findings: findings,
 		Session:  session,
+		Flow:     int64(flow),
 	}
 }
 

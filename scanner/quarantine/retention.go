@@ -17,7 +17,7 @@ import (
 // Limits bound what is kept. Zero fields are the defaults.
 type Limits struct {
 	Keep time.Duration // age at which an item goes, MinKeep at least
-	Max  int64         // octets of mails; beyond it the oldest items go, those younger than MinKeep never
+	Max  int64         // octets of mails and their flows; beyond it the oldest items go, those younger than MinKeep never
 }
 
 // Defaults of Limits, and the age below which nothing goes: a day is for whoever has to look at what was replaced.
@@ -36,7 +36,7 @@ type room struct {
 	limits  Limits
 	counted bool  // kept is known
 	kept    int64 // octets of the items, at most: others may have deleted some since they were counted
-	writing int64 // octets of the mails being written
+	writing int64 // octets of the items being written
 	expired uint64
 	full    uint64
 }
@@ -195,8 +195,8 @@ func (s *Store) aged() ([]aged, error) {
 	s.room.kept, s.room.counted = 0, true
 	for _, id := range names {
 		a := aged{id: id}
-		if info, err := s.root.Lstat(id + "/" + mailName); err == nil {
-			a.since, a.size = info.ModTime(), info.Size()
+		if info, size, err := measure(s.root, id); err == nil {
+			a.since, a.size = info.ModTime(), size
 		} else if info, err = s.root.Lstat(id); err == nil { // damaged
 			a.since = info.ModTime()
 		} else { // deleted since

@@ -131,24 +131,31 @@ func (s *Store) Close() error {
 	return errors.Join(err, s.root.Close())
 }
 
-// Keep writes mail and its description to the disk and returns the new item's ID when both are durable, the folder's entry
+// Keep writes mail, its description and the frames of its flow to the disk and returns the new item's ID when both are durable, the folder's entry
 // included. Where there is no room the oldest items make it, see Limits. With an error nothing is listed.
 //
-// Errors: ErrFull; those of ctx, of mail and of the file system; a mail whose length is not the one described.
+// Errors: ErrFull; those of ctx, of mail, of the flow's trace and of the file system; a mail whose length is not the one described.
 func (s *Store) Keep(ctx context.Context, item scanner.Item, mail io.Reader) (id string, err error) {
-	if err := s.makeRoom(item.Verdict.Size); err != nil {
+	var flow bytes.Buffer
+	if item.Origin.Trace != nil {
+		if err := item.Origin.Trace.WritePcapng(&flow); err != nil {
+			return "", fmt.Errorf("quarantine %s: the flow: %w", s.dir, err)
+		}
+	}
+	size := item.Verdict.Size + int64(flow.Len())
+	if err := s.makeRoom(size); err != nil {
 		return "", fmt.Errorf("quarantine %s: %w", s.dir, err)
 	}
-	defer func() { s.leaveRoom(item.Verdict.Size, err == nil) }()
+	defer func() { s.leaveRoom(size, err == nil) }()
 	id = newID()
-	if err := s.keep(ctx, id, item, mail); err != nil {
+	if err := s.keep(ctx, id, item, mail, flow.Bytes()); err != nil {
 		return "", fmt.Errorf("quarantine %s: %w", s.dir, err)
 	}
 	return id, nil
 }
 
-func (s *Store) keep(ctx context.Context, id string, item scanner.Item, mail io.Reader) (err error) {
-	text, err := json.MarshalIndent(describe(id, item), "", "  ")
+func (s *Store) keep(ctx context.Context, id string, item scanner.Item, mail io.Reader, flow []byte) (err error) {
+	text, err := json.MarshalIndent(describe(id, item, len(flow)), "", "  ")
 	if err != nil {
 		return err
 	}
@@ -170,6 +177,11 @@ func (s *Store) keep(ctx context.Context, id string, item scanner.Item, mail io.
 	}
 	if n != item.Verdict.Size {
 		return fmt.Errorf("the mail has %d octets, not %d", n, item.Verdict.Size)
+	}
+	if len(flow) > 0 {
+		if _, err := s.write(unfinished+"/"+flowName, bytes.NewReader(flow)); err != nil {
+			return err
+		}
 	}
 	if _, err := s.write(unfinished+"/"+itemName, bytes.NewReader(append(text, '\n'))); err != nil {
 		return err

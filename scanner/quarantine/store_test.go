@@ -382,7 +382,7 @@ func TestListNextToKeepAndDelete(t *testing.T) {
 
 // Law: whatever is stored as a description is read back the same or refused, and never panics.
 func FuzzParse(f *testing.F) {
-	text, err := json.Marshal(describe("0123456789ab", newItem(testMail)))
+	text, err := json.Marshal(describe("0123456789ab", newItem(testMail), 7))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -151,6 +151,8 @@ type Quarantine struct {
 	Max  int64         // octets; beyond them the oldest goes
 
 	History time.Duration // for how long deliveries are remembered; 0: not at all
+
+	Flow int // frames of the flow, its last ones, whose headers are kept with a mail; 0: none
 }
 
 // Control says where a running gateway answers questions.
@@ -196,7 +198,7 @@ func Default() *Config {
 		},
 		Spam:       Spam{Tag: 5},
 		Notice:     Notice{Language: notice.English},
-		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine", Keep: 30 * 24 * time.Hour, Max: 2 << 30, History: 30 * 24 * time.Hour},
+		Quarantine: Quarantine{Dir: "/var/lib/mirrorgw/quarantine", Keep: 30 * 24 * time.Hour, Max: 2 << 30, History: 30 * 24 * time.Hour, Flow: 256},
 		Control:    Control{Socket: "/run/mirrorgw/control.sock"},
 		Metrics:    Metrics{Listen: netip.MustParseAddrPort("127.0.0.1:9110")},
 		Log:        Log{Level: slog.LevelInfo, Format: LogText},

@@ -73,7 +73,7 @@ scan:
 spam: {rspamd: "http://127.0.0.1:11333", tag: -1.5, subject: "[SPAM] ", isp_header: "X-Spam-Flag: YES"}
 neutralise: {html: true}
 notice: {language: de, languages: [{clients: [192.168.1.0/25, "fd00:1::/64"], language: pl}, {clients: [192.168.1.200], language: fr}], template: /etc/mirrorgw/notice.tmpl, keep_rest: true}
-quarantine: {dir: /srv/quarantine, keep: 400d, max: 10GiB, history: 7d}
+quarantine: {dir: /srv/quarantine, keep: 400d, max: 10GiB, history: 7d, flow: 17}
 control: {socket: /tmp/ctl}
 metrics: {listen: "[::1]:9999"}
 log: {level: debug, format: json}
@@ -131,7 +131,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Template:  "/etc/mirrorgw/notice.tmpl",
 			KeepRest:  true,
 		},
-		Quarantine: Quarantine{Dir: "/srv/quarantine", Keep: 400 * 24 * time.Hour, Max: 10 << 30, History: 7 * 24 * time.Hour},
+		Quarantine: Quarantine{Dir: "/srv/quarantine", Keep: 400 * 24 * time.Hour, Max: 10 << 30, History: 7 * 24 * time.Hour, Flow: 17},
 		Control:    Control{Socket: "/tmp/ctl"},
 		Metrics:    Metrics{Listen: netip.MustParseAddrPort("[::1]:9999")},
 		Log:        Log{Level: slog.LevelDebug, Format: LogJSON},
@@ -299,6 +299,7 @@ func TestErrors(t *testing.T) {
 		{"keep", "quarantine: {keep: 23h}", "f:3:20: quarantine.keep: nothing is removed before a day is over: write 1d or more"},
 		{"keep that is none", "quarantine: {keep: ever}", "f:3:20: quarantine.keep: ever is not a duration: write a number with s, m, h or d, such as 120s or 30d"},
 		{"history", "quarantine: {history: 5h}", "f:3:23: quarantine.history: the history is kept by days: write 1d or more, or 0s for none"},
+		{"flow", "quarantine: {flow: 1025}", "f:3:20: quarantine.flow: 1025 is not a whole number from 0 to 1024"},
 		{"quarantine max", "quarantine: {max: 0}", "f:3:19: quarantine.max must be more than 0"},
 		{"metrics by name", "metrics: {listen: 'localhost:9110'}", "f:3:19: metrics.listen: localhost:9110 is not an address and a port: write one such as 127.0.0.1:9110 or [::1]:9110, or \"\" for none"},
 		{"metrics everywhere", "metrics: {listen: ':9110'}", "f:3:19: metrics.listen: :9110 is not an address and a port: write one such as 127.0.0.1:9110 or [::1]:9110, or \"\" for none"},

@@ -105,6 +105,7 @@ func Write(w io.Writer, c *Config) error {
 	line("  keep: %s", formatDuration(c.Quarantine.Keep))
 	line("  max: %s  # then the oldest goes, though never before a day is over", formatSize(c.Quarantine.Max))
 	line("  history: %s  # who got which mail, by its hash, for quarantine hunt; 0s: not recorded", formatDuration(c.Quarantine.History))
+	line("  flow: %d  # frames of each session of which the headers are remembered, and kept with a mail; 0: none", c.Quarantine.Flow)
 	line("control:")
 	line("  socket: %s", quote(c.Control.Socket))
 	line("metrics:")

@@ -246,8 +246,12 @@ func (v value) quarantine(q *Quarantine) {
 				v.fail("%s: the history is kept by days: write 1d or more, or 0s for none", v.name())
 			}
 		},
+		"flow": func(v value) { v.count(0, maxFlowFrames, &q.Flow) },
 	})
 }
+
+// maxFlowFrames bounds the frames of a flow: they take 128 KiB of each session that has had as many.
+const maxFlowFrames = 1024
 
 func (v value) control(c *Control) {
 	v.fields(map[string]func(value){"socket": func(v value) {

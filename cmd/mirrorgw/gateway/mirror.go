@@ -126,6 +126,7 @@ func New(cfg *config.Config, version string, log *slog.Logger) (_ *Mirror, err e
 		Ports:      portsOf(cfg.Intercept),
 		Neighbours: m.forwarder,
 		Handler:    m,
+		Trace:      cfg.Quarantine.Flow,
 		Log:        log,
 
 		Dials:          cfg.Limits.Dials,
@@ -281,7 +282,7 @@ func (m *Mirror) ServeFlow(ctx context.Context, f stack.Flow) {
 		return
 	}
 	rule := rooms.cfg.Intercept[index]
-	err := rooms.relays[index].Serve(ctx, f.Client, f.Server)
+	err := rooms.relays[index].Serve(ctx, f.Client, f.Server, traceOf(f))
 	attrs := []slog.Attr{
 		slog.String("client", client.String()), slog.String("server", server.String()),
 		slog.String("protocol", string(rule.Protocol)), slog.String("rule", rule.Name), slog.Duration("took", time.Since(started)),
