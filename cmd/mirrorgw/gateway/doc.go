@@ -5,7 +5,7 @@
 //   - mirror.go: Mirror, the gateway; its building, its run, and the way of a flow. routes.go, device.go: the configuration in
 //     the words of stack and forwarder.
 //   - mailrooms.go: what is behind the engines (scanner, judge, notices, relays), which a reload builds anew; engines.go, yara.go, spam.go and
-//     neutral.go: what stands there; releases.go, unscanned.go, hunt.go: what relays and judges are told and tell.
+//     neutral.go: what stands there; releases.go, unscanned.go, hunt.go, trace.go: what relays and judges are told and tell.
 //   - intake.go: what becomes of new mail flows, by request, for want of memory, or since no verdict is reached; memory.go,
 //     judgements.go and refuse.go: what it knows, and what a client is told. garbage.go: how much garbage there may be.
 //   - status.go, flows.go, metrics.go, doctor.go, capture.go: what is told of it all.
