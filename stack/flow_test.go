@@ -111,7 +111,7 @@ func FuzzDeliverIntercept(f *testing.F) {
 	}
 	s, err := stack.New(stack.Config{
 		MAC: gatewayMAC, MTU: 1500, Writers: []stack.FrameWriter{tap}, Addresses: nil,
-		Neighbours: static{}, Handler: handlerFunc(splice), Ports: []uint16{110},
+		Neighbours: static{}, Handler: handlerFunc(splice), Ports: []uint16{110}, Trace: 16,
 	})
 	if err != nil {
 		f.Fatal(err)
