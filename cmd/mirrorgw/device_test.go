@@ -242,7 +242,12 @@ func TestConfinedReload(t *testing.T) {
 	put(g.Config, base+"scan: {yara: {rules: ["+elsewhere+"]}}\n")
 	before = detail()
 	out, err := s.lab.Mirror.Command(t.Context(), "sh", "-c", reload).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), elsewhere+": permission denied (what lies in no folder that was named at the start takes a restart)") {
+	if err == nil || !strings.Contains(string(out), elsewhere+": permission denied (what was not named at the start takes a restart)") {
+		t.Errorf("%v, %s", err, out)
+	}
+	put(g.Config, base+"scan: {yara: {rules: ["+rules+"]}}\nspam: {rspamd: 'http://127.0.0.1:11333'}\n")
+	out, err = s.lab.Mirror.Command(t.Context(), "sh", "-c", reload).CombinedOutput() // no such socket can be made any more
+	if err == nil || !strings.Contains(string(out), "spam: http://127.0.0.1:11333: ") || !strings.Contains(string(out), "permission denied (what was not named at the start takes a restart)") {
 		t.Errorf("%v, %s", err, out)
 	}
 	put(g.Config, s.yaml+"spool: {dir: /var/tmp}\nscan: {yara: {rules: ["+rules+"]}}\n")

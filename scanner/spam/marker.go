@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -87,7 +88,8 @@ type Marker struct {
 	config Config
 	where  string // the filter's address, as configured; empty: none is asked
 	ask    func(ctx context.Context, mail *scanner.Buffer) (score float64, err error)
-	field  struct{ name, value string } // lower case
+	dial   func(ctx context.Context) (net.Conn, error) // nil with ask
+	field  struct{ name, value string }                // lower case
 	turns  chan struct{}
 	log    *slog.Logger
 
@@ -122,14 +124,38 @@ func New(c Config) (*Marker, error) {
 			return nil, fmt.Errorf("spam: %q %w", c.Rspamd, err)
 		}
 		m.where, m.ask = c.Rspamd, newRspamd(c.Rspamd, dialer).rate
+		at, err := url.Parse(c.Rspamd)
+		if err != nil {
+			return nil, fmt.Errorf("spam: %w", err)
+		}
+		m.dial = func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", at.Host) }
 	case c.Spamd != "":
 		network, address, err := Split(c.Spamd)
 		if err != nil {
 			return nil, fmt.Errorf("spam: %q %w", c.Spamd, err)
 		}
 		m.where, m.ask = c.Spamd, spamd{network, address, dialer}.rate
+		m.dial = func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, network, address) }
 	}
 	return m, nil
+}
+
+// Allowed says whether this process may connect to the filter, which need not run yet. Errors: fs.ErrPermission, wrapped with the
+// filter's address.
+func (m *Marker) Allowed(ctx context.Context) error {
+	if m.dial == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // a refusal comes at once
+	defer cancel()
+	conn, err := m.dial(ctx)
+	switch {
+	case err == nil:
+		conn.Close()
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: %w", m.where, err)
+	}
+	return nil
 }
 
 // Mark implements scanner.Marker. The mail's own field counts first; then the filter is asked. Where that fails the mail gets no

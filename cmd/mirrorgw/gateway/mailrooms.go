@@ -81,7 +81,7 @@ func (m *Mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 	judging := scanner.JudgeConfig{
 		Scanner: sc, Keeper: m.hunter, Composer: rooms.notice, Policy: cfg.Scan.Policy, Shadow: cfg.Shadow, Retries: m.retries, Allowances: m.store, Ledger: m.history, Log: m.log,
 	}
-	if rooms.spam, err = newMarker(cfg, m.log); err != nil {
+	if rooms.spam, err = m.markerAfter(ctx, cfg, before); err != nil {
 		return nil, err
 	}
 	if rooms.spam != nil {

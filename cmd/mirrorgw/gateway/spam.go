@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"context"
-	"log/slog"
+	"fmt"
 	"time"
 
 	"mirrorgw/cmd/mirrorgw/config"
@@ -13,13 +13,25 @@ import (
 	"mirrorgw/scanner/spam"
 )
 
-// newMarker returns what marks spam under cfg, nil for nothing. Errors: what is wrong with an address.
-func newMarker(cfg *config.Config, log *slog.Logger) (*spam.Marker, error) {
-	c := spam.Config{Rspamd: cfg.Spam.Rspamd, Spamd: cfg.Spam.Spamd, Tag: cfg.Spam.Tag, Subject: cfg.Spam.Subject, Field: cfg.Spam.IspHeader, Log: log}
+// markerAfter returns what marks spam under cfg, nil for nothing. A filter that the rooms before, nil at the start, did not ask must be
+// within reach of this process, which has been confined since.
+//
+// Errors: what is wrong with an address; that it is out of reach.
+func (m *Mirror) markerAfter(ctx context.Context, cfg *config.Config, before *mailRooms) (*spam.Marker, error) {
+	c := spam.Config{Rspamd: cfg.Spam.Rspamd, Spamd: cfg.Spam.Spamd, Tag: cfg.Spam.Tag, Subject: cfg.Spam.Subject, Field: cfg.Spam.IspHeader, Log: m.log}
 	if c.Empty() {
 		return nil, nil
 	}
-	return spam.New(c)
+	marker, err := spam.New(c)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil && (before.cfg.Spam.Rspamd != c.Rspamd || before.cfg.Spam.Spamd != c.Spamd) {
+		if err := marker.Allowed(ctx); err != nil {
+			return nil, fmt.Errorf("spam: %w", err)
+		}
+	}
+	return marker, nil
 }
 
 // timedMarker is a marker whose answers are timed.

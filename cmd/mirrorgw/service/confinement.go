@@ -84,7 +84,7 @@ func reachOf(cfg *config.Config, file string) confine.Config {
 // itself.
 func outOfReach(err error) error {
 	if errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), fs.ErrPermission.Error()) {
-		return fmt.Errorf("%w (what lies in no folder that was named at the start takes a restart)", err)
+		return fmt.Errorf("%w (what was not named at the start takes a restart)", err)
 	}
 	return err
 }
