@@ -164,26 +164,25 @@ func (r *lineReader) passDigits(l *line) (lines int) {
 // passProse passes over the lines ahead that hold nothing but prose, as far as they are whole: octets that begin no other kind of line,
 // no colon, no equals sign, and not base64 alone. trailing of the lines end in a blank; end is how long the end of the last one is.
 func (r *lineReader) passProse() (lines, trailing, end int) {
-	rest := r.ahead[:min(r.colon.ahead(r.ahead, r.at), r.equals.ahead(r.ahead, r.at))]
 	for {
-		n := bytes.IndexByte(rest, '\n')
-		next := n + 1
-		if n > 0 && rest[n-1] == '\r' {
+		next := r.lf.ahead(r.ahead, r.at)
+		n := next
+		if n > 0 && n < len(r.ahead) && r.ahead[n-1] == '\r' {
 			n--
 		}
-		if n <= 0 || opensLine(rest[0]) || bytes.IndexByte(rest[:n], '\r') >= 0 {
+		if n == 0 || next == len(r.ahead) || opensLine(r.ahead[0]) ||
+			r.cr.ahead(r.ahead, r.at) < n || r.colon.ahead(r.ahead, r.at) < n || r.equals.ahead(r.ahead, r.at) < n {
 			return lines, trailing, end
 		}
-		if digits, _ := base64Line(rest[:n]); digits {
+		if digits, _ := base64Line(r.ahead[:n]); digits {
 			return lines, trailing, end
 		}
-		if isSpace(rest[n-1]) {
+		if isSpace(r.ahead[n-1]) {
 			trailing++
 		}
 		lines++
-		end = next - n
-		rest = rest[next:]
-		r.pass(next)
+		end = next + 1 - n
+		r.pass(next + 1)
 	}
 }
 

@@ -62,5 +62,8 @@
 //     at most, without fsync, since it is written for every mail (2.5 µs); a line that a crash has left in half is passed over. It
 //     holds no unique id of the mail: the judge knows none, and the hash says which it was. What was sent from quarantine after a
 //     release is in the log only.
+//   - 2026: a mail that the same client fetches from the same mailbox again, with the same findings, is in quarantine already (again.go): a
+//     program that fetches one in a loop would fill it within its day, and everybody's infected mail would have to stay on the servers.
+//     Which those are is known for the last 1024, until a restart.
 //   - 2026: the lock is held by the Store only. Readers and deleters work on whole items, so they need none.
 package quarantine

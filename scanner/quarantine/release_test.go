@@ -87,7 +87,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// A mail that was fetched twice is two items of one content: deleting the one leaves the other's release as it is.
+// A mail that two clients have fetched is two items of one content: deleting the one leaves the other's release as it is.
 func TestDeleteADuplicate(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	first, second := keep(t, s, testMail), keep(t, s, testMail)

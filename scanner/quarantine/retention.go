@@ -39,19 +39,21 @@ type room struct {
 	writing int64 // octets of the items being written
 	expired uint64
 	full    uint64
+	again   uint64
 }
 
 // Counters says what a Store has done.
 type Counters struct {
 	Expired uint64 // items removed for their age or to make room
 	Full    uint64 // mails that could not be kept for lack of room
+	Again   uint64 // mails that were in an item already
 }
 
 // Counters returns the figures so far.
 func (s *Store) Counters() Counters {
 	s.room.mu.Lock()
 	defer s.room.mu.Unlock()
-	return Counters{Expired: s.room.expired, Full: s.room.full}
+	return Counters{Expired: s.room.expired, Full: s.room.full, Again: s.room.again}
 }
 
 // SetLimits changes the limits; they hold from the next Keep and the next look of Run on. Errors: Keep is below MinKeep, or

@@ -35,6 +35,8 @@ type Store struct {
 	log  *slog.Logger
 	now  func() time.Time
 	room room
+
+	recent recent
 }
 
 // Open creates the quarantine in dir where there is none, locks it, sees to its permissions, and removes what a crash left
@@ -132,10 +134,18 @@ func (s *Store) Close() error {
 }
 
 // Keep writes mail, its description and the frames of its flow to the disk and returns the new item's ID when both are durable, the folder's entry
-// included. Where there is no room the oldest items make it, see Limits. With an error nothing is listed.
+// included. Where there is no room the oldest items make it, see Limits. With an error nothing is listed. A mail that was kept of
+// late from the same mailbox for the same client and reason is not kept again: its ID is that of then, and its time begins anew.
 //
 // Errors: ErrFull; those of ctx, of mail, of the flow's trace and of the file system; a mail whose length is not the one described.
 func (s *Store) Keep(ctx context.Context, item scanner.Item, mail io.Reader) (id string, err error) {
+	of, err := fingerprintOf(item)
+	if err != nil {
+		return "", fmt.Errorf("quarantine %s: %w", s.dir, err)
+	}
+	if id, ok := s.again(of, item.Verdict.Size); ok {
+		return id, nil
+	}
 	var flow bytes.Buffer
 	if item.Origin.Trace != nil {
 		if err := item.Origin.Trace.WritePcapng(&flow); err != nil {
@@ -151,6 +161,7 @@ func (s *Store) Keep(ctx context.Context, item scanner.Item, mail io.Reader) (id
 	if err := s.keep(ctx, id, item, mail, flow.Bytes()); err != nil {
 		return "", fmt.Errorf("quarantine %s: %w", s.dir, err)
 	}
+	s.recent.put(of, id)
 	return id, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -24,12 +25,13 @@ import (
 
 const testMail = "From: a@example.org\r\nSubject: x\r\n\r\n.stuffed?\r\n\x00\xff\r\n"
 
-// newItem describes a mail as the judge does.
+// newItem describes a mail as the judge does, each time for another client.
 func newItem(mail string) scanner.Item {
+	client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(rand.N(256)), byte(rand.N(256)), byte(rand.N(256))}), 50000)
 	return scanner.Item{
 		Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)),
 		Origin: scanner.Origin{
-			Protocol: "pop3", Client: netip.MustParseAddrPort("192.168.1.20:50000"), Server: netip.MustParseAddrPort("[2001:db8::7]:110"),
+			Protocol: "pop3", Client: client, Server: netip.MustParseAddrPort("[2001:db8::7]:110"),
 			User:  "../../etc/passwd\r\n\x1b[1m" + strings.Repeat("x", 1000),
 			Login: "../../etc/passwd",
 		},
@@ -103,7 +105,7 @@ func TestKeepAndDelete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"id":"` + first + `","time":"2026-01-02T02:04:05Z","protocol":"pop3","client":"192.168.1.20:50000","server":"[2001:db8::7]:110",` +
+	want := `{"id":"` + first + `","time":"2026-01-02T02:04:05Z","protocol":"pop3","client":"` + item.Client + `","server":"[2001:db8::7]:110",` +
 		`"user":"../../etc/passwd [1m` + strings.Repeat("x", 180) + `…","mailbox":"` + testMailbox() + `","from":"Jörg \u003ca@example.org\u003e","subject":"\u003cb\u003e\u0026 ä","size":` + fmt.Sprint(len(testMail)) +
 		`,"sha256":"` + fmt.Sprintf("%x", sha256.Sum256([]byte(testMail))) + `","verdict":"infected","cause":"infected","findings":[{"engine":"yara","rule":"EICAR_Test_File","part":"2"}]}`
 	if got, _ := json.Marshal(item); string(got) != want {
