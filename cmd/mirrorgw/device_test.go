@@ -233,6 +233,8 @@ func TestConfinedReload(t *testing.T) {
 	}
 	before := detail()
 	reload := s.program + " reload -c " + g.Config
+	// The program is replaced too, as by an upgrade: rules are compiled by workers of the one that runs.
+	shell(t, s.lab.Mirror, "cp "+s.program+" "+s.program+"~ && mv "+s.program+"~ "+s.program)
 	put(rules, "rule one { condition: false } rule three { condition: false }")
 	put(g.Config, base+"scan: {yara: {rules: ["+rules+"]}}\n")
 	shell(t, s.lab.Mirror, reload)
