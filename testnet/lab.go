@@ -92,7 +92,7 @@ func Load(name string) (*Lab, error) {
 	}
 	b, err := os.ReadFile(recordPath(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s: \"mirrorgw lab up\" makes it", ErrNoLab, name)
+		return nil, fmt.Errorf("%w: %s", ErrNoLab, name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lab %s: %w", name, err)

@@ -38,6 +38,9 @@ func (f *File) Warnings() Errors {
 	if f.Config.Shadow {
 		list = append(list, f.Errorf("shadow", "shadow: true stops no mail, whatever is found in it"))
 	}
+	if len(f.Config.Intercept) == 0 {
+		list = append(list, f.Errorf("intercept", "intercept has no rule: all mail is forwarded unscanned"))
+	}
 	for _, c := range causes() {
 		action := f.Config.Scan.Policy[c.cause]
 		key := "scan.policy." + string(c.cause)

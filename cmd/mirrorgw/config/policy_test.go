@@ -44,6 +44,7 @@ func TestWarnings(t *testing.T) {
 		{"", ""},
 		{"scan: {policy: {encrypted: deliver, oversize: replace, malformed: replace, partial: replace, infected: replace}}", ""},
 		{"shadow: true", "f:3:9: shadow: true stops no mail, whatever is found in it"},
+		{"intercept: []", "f:3:12: intercept has no rule: all mail is forwarded unscanned"},
 		{"scan: {policy: {infected: deliver}}", "f:3:27: scan.policy.infected: deliver hands over what an engine found; to try the gateway out there is shadow: true"},
 		{"scan: {policy: {infected: tag}}", "f:3:27: scan.policy.infected: tag hands over what an engine found; to try the gateway out there is shadow: true"},
 		{"scan: {policy: {error: tag}}", "f:3:24: scan.policy.error: tag hands mail over unscanned whenever an engine is down"},
