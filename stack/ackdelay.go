@@ -20,8 +20,9 @@ const (
 	// no smaller (RFC 3390), so that hardly a sender has to wait for it.
 	ackAdvance = 4380
 
-	// ackPause is how many acknowledgements of a flow go out at once after one was held in vain: nothing followed that could have carried it. So a
-	// peer that sends half a line and waits for its acknowledgement before the rest (RFC 9293 section 3.7.4) is kept waiting seldom.
+	// ackPause is how many acknowledgements of a flow go out at once after one was held for too long: once it was sent, the peer went on before
+	// anything was said to it. So one that sends half a line and waits for its acknowledgement before the rest (RFC 9293 section
+	// 3.7.4) is kept waiting seldom. Where a reply follows, it was only late, and nobody waited.
 	ackPause = 16
 
 	ackSlots    = 1024 // flows whose acknowledgements are held at a time, at most
@@ -49,6 +50,7 @@ type ackSlot struct {
 	flow  ackFlow
 	ack   uint32 // of the flow's last segment, sent or held
 	pause int    // acknowledgements that are not held
+	late  bool   // one was held for nothing, and nothing has left since
 	seen  bool   // by a sweep, while held
 	size  int
 	frame [ackFrameLen]byte
@@ -80,14 +82,17 @@ func (d *ackDelay) hold(pkt *netstack.PacketBuffer, frame []byte) bool {
 	case s.flow != flow && s.held.Load():
 		return false // another flow's place
 	case s.flow != flow:
-		s.flow, s.ack, s.pause = flow, ack, 0
+		s.flow, s.ack, s.pause, s.late = flow, ack, 0, false
 		return false
 	}
 	ahead := ack - s.ack
-	second := s.held.Load()
-	s.ack = ack
+	alone, second := bare(pkt, tcp), s.held.Load()
+	if s.late && alone && ahead > 0 {
+		s.pause = ackPause
+	}
+	s.ack, s.late = ack, false
 	s.held.Store(false) // this one says as much
-	if !bare(pkt, tcp) || second || ahead == 0 || ahead > ackAdvance || len(frame) > ackFrameLen {
+	if !alone || second || ahead == 0 || ahead > ackAdvance || len(frame) > ackFrameLen {
 		return false
 	}
 	if s.pause > 0 {
@@ -139,7 +144,7 @@ func (d *ackDelay) sweepSlot(s *ackSlot) bool {
 		return true
 	}
 	s.held.Store(false)
-	s.pause = ackPause
+	s.late = true
 	d.send(s.frame[:s.size], s.flow.hash)
 	return false
 }

@@ -122,6 +122,30 @@ func TestACKDelayAlone(t *testing.T) {
 	}
 }
 
+// TestACKDelayLateReply: where a reply follows after all, and carries what has come since, nobody waited, and what comes next is held again.
+func TestACKDelayLateReply(t *testing.T) {
+	b := newDelayBench(t)
+	b.leave(outSegment{ack: 1000, payload: 5}, 'a')
+	for ack := uint32(1100); ack < 1500; ack += 100 {
+		if !b.leave(outSegment{ack: ack}, 'b') {
+			t.Fatalf("%d is not held", ack)
+		}
+		b.clock.Advance(2 * ackSweep)
+		b.expect("b")
+		if b.leave(outSegment{ack: ack, payload: 5}, 'c') {
+			t.Fatal("a reply is held")
+		}
+	}
+	// Nor does anything of another flow's count.
+	b.leave(outSegment{ack: 1500}, 'd')
+	b.clock.Advance(2 * ackSweep)
+	b.expect("d")
+	b.leave(outSegment{ack: 700, payload: 5, hash: 1 + ackSlots}, 'e')
+	if !b.leave(outSegment{ack: 800, hash: 1 + ackSlots}, 'f') {
+		t.Error("not held for what another flow did")
+	}
+}
+
 // TestACKDelayAtOnce: what a sender may wait for is not held.
 func TestACKDelayAtOnce(t *testing.T) {
 	timestamp := []byte{1, 1, header.TCPOptionTS, 10, 0, 0, 0, 1, 0, 0, 0, 2}
