@@ -42,6 +42,8 @@
 //   - The server pump is woken by the server's octets, not by commands: it waits in a read, which the client pump ends (leg.nudge) when
 //     there is something to do that the server knows nothing of. A goroutine of its own for that wait, and a switch to the server pump
 //     for each command, were a tenth of a short session's CPU time.
+//   - A session has no buffers while it waits for a command or a reply: both pumps read one octet first (leg.await). Of 77 KiB of heap for a
+//     session that says nothing, buffers were 52.
 //   - Commands go upstream rebuilt from their parse: verb in capitals, one blank, CRLF. A line that ends in a bare LF or
 //     has blanks at its end is understood, and no server can read it otherwise than we did. User names, passwords and
 //     SASL data are not touched.
