@@ -52,6 +52,8 @@
 //     engines, so that a verdict does not depend on which was faster.
 //   - 2026: a part that stands unencoded in a content in memory is a view of it (Buffer.view). In a file it is copied: an engine is given a
 //     file whole.
+//   - 2026: the digest of a body that is not encoded is put off until there is another content of its size, which is seldom (digest.go): it
+//     can be made from the whole mail later. Of a mail of 10 MB of text that was a fifth of taking it apart.
 //   - 2026: no ICAP (RFC 3507). The Go clients there are were not to be had from the module proxy, so none could be judged, and one of
 //     our own is not what this program is for. Reverse when there is one that is kept up.
 //   - 2026: a mail of many parts whose engines are slow is rehearsed (rehearsal.go): taken apart once more without them, so that one which

@@ -24,6 +24,7 @@ type examination struct {
 	findings []Finding
 	causes   map[Cause]string             // with the detail of the first time each was noted
 	seen     map[[sha256.Size]byte]string // contents, with the path of the part that had each first
+	sizes    map[int64]sized              // of contents
 	failures []int                        // per engine
 	answers  []answer                     // per engine, of the part at hand
 	shown    bool                         // what is still to be asked are the engines that were shown the mail while it arrived
@@ -64,6 +65,7 @@ func (x *examination) stop(c Cause, detail string) error {
 // takeApart has the whole mail judged, walked and opened. Errors: ErrStopped; those of reading it back.
 func (x *examination) takeApart(whole *Part, sum [sha256.Size]byte) error {
 	x.whole, x.sum = whole, sum
+	x.sizes = map[int64]sized{whole.Size(): {}}
 	if err := x.judgeContent(whole, sum, 0); err != nil {
 		return err
 	}
@@ -140,9 +142,10 @@ func (x *examination) spoolError(err error) error {
 }
 
 // judge asks the engines about a part inside depth containers and has it taken apart. Of a content that has been seen before the
-// findings are known, but for those that go by its names (again.go). Errors: ErrStopped when time is up.
-func (x *examination) judge(part *Part, depth int) error {
-	sum, err := x.digest(part.content)
+// findings are known, but for those that go by its names (again.go). at is where it stands in the whole mail, see digest. Errors:
+// ErrStopped when time is up.
+func (x *examination) judge(part *Part, depth int, at int64) error {
+	sum, err := x.digest(part.content, at)
 	if err != nil {
 		return x.stop(CauseError, err.Error())
 	}

@@ -118,7 +118,7 @@ func (c *contents) take(part *Part, content io.Reader) error {
 // judge has b judged and opened as part, unless the same octets have been. Errors: ErrStopped.
 func (c *contents) judge(part *Part, b *Buffer) error {
 	x := c.exam
-	sum, err := x.digest(b)
+	sum, err := x.digest(b, elsewhere)
 	if err != nil {
 		return x.stop(CauseError, err.Error())
 	}

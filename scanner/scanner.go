@@ -80,7 +80,7 @@ func (s *Scanner) scan(ctx context.Context, mail *Buffer, complete bool, t *trac
 	defer cancel()
 	defer func() { s.memory.giveScratch(x.scratch) }()
 
-	sum, err := x.digest(mail)
+	sum, err := x.digest(mail, elsewhere)
 	v.SHA256 = sum
 	switch {
 	case err != nil:
@@ -109,14 +109,4 @@ func (s *Scanner) scan(ctx context.Context, mail *Buffer, complete bool, t *trac
 	}
 	s.cache.put(v)
 	return v
-}
-
-// digest returns the SHA-256 of a content.
-func (x *examination) digest(content *Buffer) (sum [sha256.Size]byte, err error) {
-	h := sha256.New()
-	if _, err := content.WriteTo(h); err != nil {
-		return sum, fmt.Errorf("reading back a spooled message: %w", err)
-	}
-	h.Sum(sum[:0])
-	return sum, nil
 }

@@ -152,7 +152,7 @@ func (w *walk) leaf(e entity, typ string, params map[string]string, h header, en
 			inner = w.base + at
 		}
 	}
-	if err := w.exam.judge(part, e.depth); err != nil {
+	if err := w.exam.judge(part, e.depth, inner); err != nil {
 		return mark{}, err
 	}
 	switch typ {

@@ -26,7 +26,7 @@
 //     which it cannot hold.
 //   - 2026: what is read in UTF-7 is the text around such letters, 64 Ki characters and more on each side, and all of it where that is most
 //     of it. Of random octets, as in a large compressed file, one place in four million looks like such a letter, and decoding all of it for
-//     that cost as much as the rest of its judgement: 10 MB with an attachment took 215 ms and now 125 of CPU time. The margin is counted in
+//     that cost as much as the rest of its judgement: 10 MB with an attachment took 156 ms of CPU time and now 112. The margin is counted in
 //     characters, not octets: shifts may hold none, and so put any distance between two of the text. What is missed is what
 //     would be missed without those letters, which is a text whose shifts hold no Latin letter, but plus signs, or nothing; and, of rules
 //     that relate the size of a content, or two places in it, what holds for all of the text only.
