@@ -78,7 +78,7 @@ func noise(random *rand.Rand, n int) string {
 // not show.
 func TestWindows(t *testing.T) {
 	parts := 0
-	for seed := range uint64(20) {
+	for seed := range uint64(10) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		var b strings.Builder
 		for range 1 + random.IntN(6) {
@@ -117,7 +117,7 @@ func TestWindows(t *testing.T) {
 			parts++
 		}
 	}
-	if parts < 5 {
+	if parts < 3 {
 		t.Errorf("of only %d texts less than all is shown", parts)
 	}
 }
@@ -159,7 +159,7 @@ func holds(contents []string, text string) bool {
 
 // TestWindowsHideNothing: a text is found wherever it stands, and however far apart in the octets its letters are.
 func TestWindowsHideNothing(t *testing.T) {
-	file := noise(rand.New(rand.NewPCG(3, 3)), 3<<20)
+	file := noise(rand.New(rand.NewPCG(3, 3)), 1<<20)
 	apart := func(between string) string {
 		var b strings.Builder
 		for _, r := range page {
@@ -178,7 +178,7 @@ func TestWindowsHideNothing(t *testing.T) {
 		"one, nothing behind": "<html><script>alert(\"ä 𝄞 1+-1\")</script></html>" + strings.Repeat("+-+A-", 5_000) + "+ADw-",
 		"in a long shift":     utf7(strings.Repeat("語", 1<<20)+page+strings.Repeat("語", 1<<20), true),
 	} {
-		for _, cut := range []int{0, 1, 32<<10 + 1, 1 << 20, len(file)} {
+		for _, cut := range []int{0, 32<<10 + 1, len(file)} {
 			if out := open(t, "1", file[:cut]+" \r\n"+form+" \r\n"+file[cut:]); !holds(out.contents, page) {
 				t.Errorf("%s, behind %d octets: not in %s", name, cut, lengths(out.contents))
 			}

@@ -112,7 +112,9 @@
 //     random octets, one place in four million looks like a Latin letter in it, and all of the content was judged once more, where now
 //     it is what is around that place (scanner/recode). The digest of a body that is not encoded is seldom needed (12 ms of text). Prose is passed over
 //     with two looks at a line in carving (4 ms). Outside of the scanner, dots are taken by the piece, not by the line: 16 ms of a mail
-//     with one before each line (BenchmarkHold in forwarder/pop3).
+//     with one before each line (BenchmarkHold in forwarder/pop3). All of it together, the gateway's CPU time for each GB of an attachment, of
+//     text and of text with dots, before and after, the least of three runs in turn: 26.3 to 18.2 s, 16.9 to 13.8 s, 18.6 to 12.8 s. At 120 MB/s two cores
+//     have 17 s for each GB, of which client, server and kernel take four to five.
 //   - Where the rest of an attachment goes, without an engine, by pprof: a third carving, half of it in random octets, whose lines are short and odd; a
 //     quarter base64 and what it writes; a fifth SHA-256, at 1 ns an octet; and, in all of these, a sixth pread(2), since each pass reads a spooled
 //     content anew.
