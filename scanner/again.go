@@ -15,6 +15,9 @@ func (x *examination) find(f Finding) {
 // again is for a leaf of the mail whose content the part at first had before: it says of this one, too, what was found in that one
 // and in what openers took out of it, since who has one replaced must know of the other. Errors: ErrStopped when time is up.
 func (x *examination) again(part *Part, first string) error {
+	if err := x.settled(first); err != nil {
+		return err
+	}
 	for _, f := range slices.Clone(x.findings) {
 		inside, ok := strings.CutPrefix(f.Part, first)
 		same := ok && inside == ""
@@ -39,20 +42,24 @@ func namesMatter(e Engine) bool {
 // askNames asks those engines that go by names about a part whose content all of them have seen. What they have found in the part of
 // its path already is not found twice. Errors: ErrStopped when time is up.
 func (x *examination) askNames(part *Part) error {
+	q := &x.asked
+	x.pose(q, part)
 	for i, engine := range x.scanner.engines {
 		if !namesMatter(engine) {
 			continue
 		}
-		x.askOne(i, part)
-		if x.trace != nil {
-			x.trace.answer(x, part, i)
+		if q.answers[i].asked {
+			x.askOne(i, q)
 		}
-		for _, f := range x.answers[i].findings {
+		if x.trace != nil {
+			x.trace.answer(x, q, i)
+		}
+		for _, f := range q.answers[i].Findings {
 			if !slices.Contains(x.findings, f) {
 				x.find(f)
 			}
 		}
-		if err := x.engineSaid(i, part, &x.answers[i]); err != nil {
+		if err := x.engineSaid(i, q); err != nil {
 			return err
 		}
 	}

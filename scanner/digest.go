@@ -55,7 +55,7 @@ func (x *examination) makeUp(size, at int64) error {
 		return nil
 	}
 	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(x.whole.content, at, size)); err != nil {
+	if _, err := io.Copy(h, io.NewSectionReader(x.whole.part.content, at, size)); err != nil {
 		return fmt.Errorf("reading back a spooled message: %w", err)
 	}
 	delete(x.seen, standIn(size))

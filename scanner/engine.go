@@ -19,6 +19,21 @@ type Engine interface {
 	Scan(ctx context.Context, part *Part) (Findings, error)
 }
 
+// SeveralEngine is an Engine that judges several small contents at less cost than one after the other. scanner/yara is one.
+//
+// ScanAll is Scan for each of parts, and returns what it says of each, which does not depend on the others. They are of 64 KiB together
+// at most.
+type SeveralEngine interface {
+	Engine
+	ScanAll(ctx context.Context, parts []*Part) []Said
+}
+
+// Said is what an engine says of a part.
+type Said struct {
+	Findings Findings
+	Err      error
+}
+
 // NameEngine is an Engine that may go by what a part is called as well. Where NamesMatter returns true, it is asked again about a
 // content that it has seen when that has other names.
 type NameEngine interface {

@@ -26,8 +26,10 @@ type examination struct {
 	seen     map[[sha256.Size]byte]string // contents, with the path of the part that had each first
 	sizes    map[int64]sized              // of contents
 	failures []int                        // per engine
-	answers  []answer                     // per engine, of the part at hand
-	shown    bool                         // what is still to be asked are the engines that were shown the mail while it arrived
+	asked    question                     // about the part at hand
+	together []*question                  // that, and what is asked with it
+	whole    wholeMail
+	shown    bool // what is still to be asked are the engines that were shown the mail while it arrived
 	parts    int
 	expanded int64
 	ticks    int
@@ -36,7 +38,6 @@ type examination struct {
 	deepest  int    // containers around a part
 	trace    *trace // nil: nobody wants to know
 
-	whole     *Part
 	sum       [sha256.Size]byte // of the whole mail
 	waited    time.Duration     // for the engines' answers
 	rehearsed bool              // rehearse has done what it does
@@ -64,7 +65,7 @@ func (x *examination) stop(c Cause, detail string) error {
 
 // takeApart has the whole mail judged, walked and opened. Errors: ErrStopped; those of reading it back.
 func (x *examination) takeApart(whole *Part, sum [sha256.Size]byte) error {
-	x.whole, x.sum = whole, sum
+	x.whole.part, x.sum = whole, sum
 	x.sizes = map[int64]sized{whole.Size(): {}}
 	if err := x.judgeContent(whole, sum, 0); err != nil {
 		return err
@@ -72,8 +73,9 @@ func (x *examination) takeApart(whole *Part, sum [sha256.Size]byte) error {
 	if err := walkMessage(x, whole.content, "", 0, 0); err != nil {
 		return err
 	}
-	whole.leaves = x.leaves
-	return x.open(whole, 0)
+	opened := *whole // the engines may be at work on the other
+	opened.leaves = x.leaves
+	return x.open(&opened, 0)
 }
 
 // enter counts one more part, inside depth containers. Errors: ErrStopped when that is one too many, or time is up.
@@ -167,6 +169,10 @@ func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte, depth int)
 	if err := x.inTime(); err != nil {
 		return err
 	}
+	if part.Path == "" { // opened after the walk, which tells the openers what it has decoded
+		x.askWhole(part)
+		return nil
+	}
 	if err := x.rehearse(); err != nil {
 		return err
 	}
@@ -175,9 +181,6 @@ func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte, depth int)
 	}
 	if err := x.inTime(); err != nil {
 		return err
-	}
-	if part.Path == "" { // opened after the walk, which tells the openers what it has decoded
-		return nil
 	}
 	return x.open(part, depth)
 }

@@ -155,21 +155,21 @@ func (t *trace) add(e ExplainedPart) {
 	t.told.Parts = append(t.told.Parts, e)
 }
 
-// answer notes what engine i has said of part, which was noted last.
-func (t *trace) answer(x *examination, part *Part, i int) {
-	if t.current < 0 {
+// answer notes what engine i has said to q.
+func (t *trace) answer(x *examination, q *question, i int) {
+	if q.place < 0 {
 		return
 	}
-	to, a := &t.told.Parts[t.current], &x.answers[i]
+	to, a := &t.told.Parts[q.place], &q.answers[i]
 	e := ExplainedAnswer{Engine: x.scanner.engines[i].Name(), Asked: a.asked, Rules: []string{}, Took: a.took}
-	for _, f := range a.findings[:min(len(a.findings), maxFindings)] {
+	for _, f := range a.Findings[:min(len(a.Findings), maxFindings)] {
 		e.Rules = append(e.Rules, f.Rule)
 	}
-	if a.err != nil {
-		e.Error = a.err.Error()
+	if a.Err != nil {
+		e.Error = a.Err.Error()
 	}
-	if len(a.findings) > 0 {
-		e.Matches = t.matches(x, e.Engine, part, &e.Error)
+	if len(a.Findings) > 0 {
+		e.Matches = t.matches(x, e.Engine, q.part, &e.Error)
 	}
 	to.Said = append(to.Said, e)
 }

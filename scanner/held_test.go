@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"mirrorgw/scanner"
@@ -63,11 +64,15 @@ func askedAbout(t *testing.T, mail []byte, memory int64) ([]string, scanner.Verd
 	if c := spool.Quota.Counters(); c.Memory != 0 || c.Disk != 0 {
 		t.Errorf("the spool still holds %+v", c)
 	}
+	slices.Sort(asked.parts) // about the whole mail it may be asked beside others
 	return asked.parts, v
 }
 
 // listener is an engine that takes note of what it is asked about.
-type listener struct{ parts []string }
+type listener struct {
+	mu    sync.Mutex
+	parts []string
+}
 
 func (*listener) Name() string { return "listener" }
 
@@ -79,6 +84,8 @@ func (l *listener) Scan(_ context.Context, part *scanner.Part) (scanner.Findings
 			return nil, err
 		}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.parts = append(l.parts, fmt.Sprintf("%s %s %q %v %x", part.Path, part.Type, part.Names, part.Verbatim, content))
 	return nil, nil
 }

@@ -124,6 +124,9 @@ func (c *contents) judge(part *Part, b *Buffer) error {
 	}
 	if first, known := x.seen[sum]; known { // another reading of the same octets is no part more
 		part.Path, part.content = first, b
+		if err := x.settled(first); err != nil {
+			return err
+		}
 		if len(part.Names) > 0 {
 			if x.trace != nil {
 				x.trace.reading(c, part, sum)

@@ -34,7 +34,7 @@ func (x *examination) rehearse() error {
 	defer cancel()
 	defer func() { y.scanner.memory.giveScratch(y.scratch) }()
 
-	err := y.takeApart(NewPart("", "", "", x.whole.content), x.sum)
+	err := y.takeApart(NewPart("", "", "", x.whole.part.content), x.sum)
 	if !errors.Is(err, ErrStopped) || y.stopped != CauseBudget || y.ctx.Err() != nil {
 		return x.inTime() // what else may have gone wrong goes wrong again, or not
 	}

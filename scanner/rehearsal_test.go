@@ -100,7 +100,11 @@ func TestRehearsal(t *testing.T) {
 				if v.Cause != tt.cause || !slices.Equal(v.Also, tt.also) || !strings.Contains(v.Detail, tt.detail) || strings.Join(findings, " ") != tt.findings {
 					t.Errorf("%+v", v)
 				}
-				if len(engine.asked) != tt.asked || v.Took != time.Duration(tt.asked)*5*time.Millisecond {
+				waits := tt.asked
+				if len(tt.mail) > togetherSize && waits > 1 { // for the whole mail beside the others
+					waits--
+				}
+				if len(engine.asked) != tt.asked || v.Took != time.Duration(waits)*5*time.Millisecond {
 					t.Errorf("%d questions, %v", len(engine.asked), v.Took)
 				}
 				if c := quota.Counters(); c.Memory != 0 || c.Disk != 0 {

@@ -77,6 +77,7 @@ func (s *Scanner) scan(ctx context.Context, mail *Buffer, complete bool, t *trac
 	x := &examination{scanner: s, parent: ctx, started: started, seen: make(map[[sha256.Size]byte]string), failures: make([]int, len(s.engines)), trace: t}
 	var cancel context.CancelFunc
 	x.ctx, cancel = context.WithTimeout(ctx, s.limits.Time)
+	defer x.whole.asking.Wait() // should there be a panic
 	defer cancel()
 	defer func() { s.memory.giveScratch(x.scratch) }()
 
@@ -99,6 +100,7 @@ func (s *Scanner) scan(ctx context.Context, mail *Buffer, complete bool, t *trac
 		if err := x.takeApart(whole, sum); err != nil && !errors.Is(err, ErrStopped) {
 			x.note(CauseError, fmt.Sprintf("taking the mail apart: %v", err))
 		}
+		_ = x.settleWhole() // whether time is up: only who was shown the mail is asked yet
 		x.askShown(whole)
 	}
 	x.conclude(&v)

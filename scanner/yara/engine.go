@@ -34,6 +34,7 @@ type Engine struct {
 // runner runs the rules: local or remote.
 type runner interface {
 	scan(ctx context.Context, part *scanner.Part) (scanner.Findings, error)
+	scanAll(ctx context.Context, parts []*scanner.Part) []scanner.Said
 	health() Health
 	close()
 }
@@ -93,10 +94,24 @@ func (e *Engine) Scan(ctx context.Context, part *scanner.Part) (scanner.Findings
 	return e.runs.scan(ctx, part)
 }
 
+// ScanAll implements scanner.SeveralEngine. Errors: as those of Scan.
+func (e *Engine) ScanAll(ctx context.Context, parts []*scanner.Part) []scanner.Said {
+	return e.runs.scanAll(ctx, parts)
+}
+
 // Close waits for running scans, then gives everything back. Calling it again does nothing.
 func (e *Engine) Close() error {
 	e.runs.close()
 	return nil
+}
+
+// oneByOne is scanAll where nothing is won by asking about parts together.
+func oneByOne(ctx context.Context, r runner, parts []*scanner.Part) []scanner.Said {
+	said := make([]scanner.Said, len(parts))
+	for i, part := range parts {
+		said[i].Findings, said[i].Err = r.scan(ctx, part)
+	}
+	return said
 }
 
 // timeOf returns how long a scan may take.

@@ -79,6 +79,11 @@ func (l *local) scan(ctx context.Context, part *scanner.Part) (scanner.Findings,
 	return l.set.about.findings(j.found, part.Path), scanError(err, started)
 }
 
+// scanAll implements runner.
+func (l *local) scanAll(ctx context.Context, parts []*scanner.Part) []scanner.Said {
+	return oneByOne(ctx, l, parts)
+}
+
 // health implements runner.
 func (l *local) health() Health { return Health{} }
 

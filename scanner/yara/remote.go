@@ -74,13 +74,49 @@ func (r *remote) prepare(p *worker.Process) error {
 // scan implements runner.
 func (r *remote) scan(ctx context.Context, part *scanner.Part) (scanner.Findings, error) {
 	q := r.questions.Get().(*question)
-	defer r.questions.Put(q)
-	defer q.close()
+	defer r.release(q)
 	if err := q.about(part, timeOf(ctx)); err != nil {
 		return nil, fmt.Errorf("yara: %w", err)
 	}
 	started := time.Now()
-	err := r.pool.Ask(ctx, q)
+	return r.said(q, r.pool.Ask(ctx, q), part, started)
+}
+
+// scanAll implements runner. The parts go to a worker together.
+func (r *remote) scanAll(ctx context.Context, parts []*scanner.Part) []scanner.Said {
+	questions := make([]worker.Question, len(parts))
+	for i, part := range parts {
+		if _, file := part.Region(); file != nil { // which goes alone
+			return oneByOne(ctx, r, parts)
+		}
+		q := r.questions.Get().(*question)
+		defer r.release(q)
+		if err := q.about(part, timeOf(ctx)); err != nil {
+			return oneByOne(ctx, r, parts)
+		}
+		questions[i] = q
+	}
+	started := time.Now()
+	errs := r.pool.AskAll(ctx, questions)
+	said := make([]scanner.Said, len(parts))
+	for i, part := range parts {
+		var err error
+		if errs != nil {
+			err = errs[i]
+		}
+		said[i].Findings, said[i].Err = r.said(questions[i].(*question), err, part, started)
+	}
+	return said
+}
+
+// release ends the use of q.
+func (r *remote) release(q *question) {
+	q.close()
+	r.questions.Put(q)
+}
+
+// said returns what a worker has said of part, which q is about. err says why none has.
+func (r *remote) said(q *question, err error, part *scanner.Part, started time.Time) (scanner.Findings, error) {
 	switch {
 	case errors.Is(err, worker.ErrClosed):
 		return nil, ErrClosed

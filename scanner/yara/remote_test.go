@@ -4,13 +4,17 @@ package yara
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"mirrorgw/scanner"
 	"mirrorgw/scanner/worker"
 )
 
@@ -168,5 +172,37 @@ func TestScanHeaderIsWhole(t *testing.T) {
 	}
 	if _, err := parseScan(b[:scanHeader-1]); err == nil {
 		t.Error("a torn request was read")
+	}
+}
+
+// TestScanAll: parts that are judged together are judged as they are alone, wherever they are held.
+func TestScanAll(t *testing.T) {
+	for _, workers := range []int{0, 1} {
+		e := newEngine(t, workers, writeRules(t, "size.yar", `rule Size { strings: $end = "the end" condition: $end at filesize - 7 }`))
+		for _, inFile := range []bool{false, true} {
+			whole := newPart(t, []byte("all of it, to the end"), false)
+			leaf := newPart(t, []byte("the end is not here"), inFile)
+			other := newPart(t, scanner.Canary(), false)
+			whole.Path, leaf.Path, other.Path = "", "1", "2"
+			said := e.ScanAll(t.Context(), []*scanner.Part{whole, leaf, other})
+			want := []scanner.Said{{Findings: scanner.Findings{{Engine: Name, Rule: "Size"}}}, {}, {Findings: scanner.Findings{{Engine: Name, Rule: "EICAR_Test_File", Part: "2"}}}}
+			if !reflect.DeepEqual(said, want) {
+				t.Errorf("%d workers, in a file %v: %+v", workers, inFile, said)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		part := newPart(t, []byte("x"), false)
+		for _, s := range e.ScanAll(ctx, []*scanner.Part{part, part}) {
+			if !errors.Is(s.Err, context.Canceled) {
+				t.Errorf("%d workers: %v", workers, s.Err)
+			}
+		}
+		e.Close()
+		for _, s := range e.ScanAll(t.Context(), []*scanner.Part{part, part}) {
+			if !errors.Is(s.Err, ErrClosed) {
+				t.Errorf("%d workers: %v", workers, s.Err)
+			}
+		}
 	}
 }
