@@ -55,15 +55,13 @@ func (x *examination) ask(part *Part) error {
 		return nil
 	}
 	x.pose(&x.asked, part)
-	x.together = x.together[:0]
-	first := x.whole.state == wholeHeld
-	if first {
-		x.together = append(x.together, &x.whole.question)
+	questions, withWhole := x.together[:0], x.whole.state == wholeHeld
+	if withWhole {
+		questions = append(questions, &x.whole.question)
 	}
-	x.together = append(x.together, &x.asked)
-	x.askEngines(x.together)
+	x.askEngines(append(questions, &x.asked))
 	var stopped error
-	if first {
+	if withWhole {
 		stopped = x.noteWhole()
 	}
 	if err := x.noteAnswers(&x.asked); err != nil {

@@ -27,7 +27,7 @@ type examination struct {
 	sizes    map[int64]sized              // of contents
 	failures []int                        // per engine
 	asked    question                     // about the part at hand
-	together []*question                  // that, and what is asked with it
+	together [2]*question                 // what is asked together: that, and what is first
 	whole    wholeMail
 	shown    bool // what is still to be asked are the engines that were shown the mail while it arrived
 	parts    int

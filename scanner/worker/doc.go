@@ -36,7 +36,7 @@
 //     cannot do in any case. The confined gateway may execute its own file for that, and what is in the folders of its libraries, and nothing is won by whoever makes it: what is executed
 //     is confined as the one who does it. A launcher started before the confinement would need a protocol that passes sockets and processes
 //     on, and its end could not be mended.
-//   - 2026: packets over a socket pair (SOCK_SEQPACKET), and blocking calls at both ends. A question of 4 kB and its answer cost
+//   - 2026: packets over a socket pair (SOCK_SEQPACKET), and blocking calls at both ends. A question of 4 kB and its answer alone cost
 //     8 to 13 µs of processor time, both processes together; with the runtime's poller it is 12 to 18. Shared memory would save a
 //     copy of 4 kB and need a futex in the place of the socket.
 //   - 2026: time is what a question is bounded by, not processor time. A worker has one thread at work, so that the one bounds the
