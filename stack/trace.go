@@ -40,13 +40,18 @@ type Trace struct {
 	keys  []traceKey // guarded by table.mu
 
 	mu     sync.Mutex
-	noted  int           // frames so far
-	blocks []*traceBlock // a ring of them; nil once the flow has ended. Both guarded by mu
-	ended  bool          // guarded by mu
+	noted  int           // frames so far; guarded by mu, like what follows
+	blocks []*traceBlock // a ring of frames; nil once the flow has ended
+	ended  bool
 }
 
 // A traceBlock is the unit in which a Trace grows.
-type traceBlock [16]struct {
+type traceBlock [blockFrames]traceSlot
+
+const blockFrames = 16
+
+// traceSlot is the place of a frame.
+type traceSlot struct {
 	after   time.Duration // since the trace began
 	length  uint32
 	size    uint8 // octets of headers
@@ -63,8 +68,7 @@ func (t *Trace) Frames() (frames []TracedFrame, before int) {
 	}
 	before = max(t.noted-t.table.limit, 0)
 	for i := before; i < t.noted; i++ {
-		at := i % t.table.limit
-		f := &t.blocks[at/len(traceBlock{})][at%len(traceBlock{})]
+		f := t.slotLocked(i)
 		frames = append(frames, TracedFrame{
 			Time: t.began.Add(f.after), Leg: f.leg, Length: int(f.length), Headers: append([]byte(nil), f.headers[:f.size]...),
 		})
@@ -79,15 +83,20 @@ func (t *Trace) note(leg Leg, frame []byte, headers int) {
 	if t.ended {
 		return
 	}
-	at := t.noted % t.table.limit
-	t.noted++
-	if at/len(traceBlock{}) == len(t.blocks) {
+	if t.noted < t.table.limit && t.noted%blockFrames == 0 {
 		t.blocks = append(t.blocks, t.table.blocks.Get().(*traceBlock))
 	}
-	f := &t.blocks[at/len(traceBlock{})][at%len(traceBlock{})]
+	f := t.slotLocked(t.noted)
+	t.noted++
 	f.after = t.table.clock.Now().Sub(t.began) // taken here, so that it grows from frame to frame, whatever the clock is set to
 	f.leg, f.length = leg, uint32(len(frame))
 	f.size = uint8(copy(f.headers[:], frame[:headers]))
+}
+
+// slotLocked returns the place of the frame that was, or will be, noted after i others.
+func (t *Trace) slotLocked(i int) *traceSlot {
+	i %= t.table.limit
+	return &t.blocks[i/blockFrames][i%blockFrames]
 }
 
 // traceTable finds the trace of a frame's flow. A nil one keeps none.
@@ -121,7 +130,7 @@ func (t *traceTable) begin(flow flowKey) *Trace {
 	if t == nil {
 		return nil
 	}
-	trace := &Trace{table: t, began: t.clock.Now(), blocks: make([]*traceBlock, 0, (t.limit-1)/len(traceBlock{})+1)}
+	trace := &Trace{table: t, began: t.clock.Now(), blocks: make([]*traceBlock, 0, (t.limit-1)/blockFrames+1)}
 	trace.join(ClientLeg, flow.server, flow.client)
 	return trace
 }
