@@ -95,6 +95,25 @@ func boundaries() []variant {
 		first, rest, _ := strings.Cut(text, "\n")
 		return mixed(note, attachedAs(p, "Content-Transfer-Encoding: base64\n", first+"\n--\n"+rest))
 	})
+	for _, d := range [][2]string{
+		{"nul-ahead", "\x00--bound"},
+		{"form-feed-ahead", "\f--bound"},
+		{"file-separator-ahead", "text\x1c--bound"},
+		{"next-line-ahead", "text\u0085--bound"},
+		{"line-separator-ahead", "text\u2028--bound"},
+		{"byte-order-mark-ahead", "\ufeff--bound"},
+		{"nul-within", "--bo\x00und"},
+		{"vertical-tab-behind", "--bound\v"},
+		{"many-blanks-behind", "--bound" + strings.Repeat(" ", 5000)},
+		{"comment-behind", "--bound(c)"},
+		{"quotes", "--\"bound\""},
+		{"soft-end-behind", "--bound=\n"},
+		{"end-and-letter", "--bound--x"},
+	} {
+		of("second-"+d[0], func(p payload) string {
+			return strings.Replace(mixed(note, attached(p)), note+"--bound\n", note+d[1]+"\n", 1)
+		})
+	}
 	of("no-newline-at-end", func(p payload) string { return strings.TrimSuffix(mixed(note, attached(p)), "\n--bound--\n") })
 	of("ends-behind-delimiter", func(p payload) string { return mixed(note, attached(p)) + "--bound" })
 	of("first-line-of-body", func(p payload) string {

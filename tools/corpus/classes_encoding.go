@@ -220,6 +220,23 @@ func encodingFields() []variant {
 		{"content-encoding", "Content-Encoding: base64\n"},
 		{"transfer-encoding", "Transfer-Encoding: base64\n"},
 		{"in-type", "X-Type: application/octet-stream; encoding=base64\n"},
+		{"long-s", "Content-Transfer-Encoding: ba\u017fe64\n"},
+		{"long-s-in-name", "Content-Tran\u017ffer-Encoding: base64\n"},
+		{"no-break-space-ahead", "Content-Transfer-Encoding: \u00a0base64\n"},
+		{"no-break-space-in-name", "Content-Transfer-Encoding\u00a0: base64\n"},
+		{"byte-order-mark-ahead", "\ufeffContent-Transfer-Encoding: base64\n"},
+		{"zero-width-space-ahead", "Content-Transfer-Encoding: \u200bbase64\n"},
+		{"folded-in-name", "Content-Transfer-\n Encoding: base64\n"},
+		{"folded-in-value", "Content-Transfer-Encoding: base\n 64\n"},
+		{"folded-other-behind", "Content-Transfer-Encoding: base64\n 8bit\n"},
+		{"folded-other-ahead", "Content-Transfer-Encoding: 8bit\n base64\n"},
+		{"nul-and-other", "Content-Transfer-Encoding: base64\x007bit\n"},
+		{"two-colons", "Content-Transfer-Encoding:: base64\n"},
+		{"encoded-words", "Content-Transfer-Encoding: =?utf-8?Q?base?= =?utf-8?Q?64?=\n"},
+		{"parameter-of-type", "Content-Type: application/octet-stream; content-transfer-encoding=base64\n"},
+		{"file-separator-ahead", "X: y\x1cContent-Transfer-Encoding: base64\n"},
+		{"next-line-ahead", "X: y\u0085Content-Transfer-Encoding: base64\n"},
+		{"line-separator-ahead", "X: y\u2028Content-Transfer-Encoding: base64\n"},
 	}
 	all := table("D7", "part-", rows, func(p payload, fields string) string {
 		return mixed(note, attachedAs(p, fields, fold(b64(p.content), 76)))

@@ -264,7 +264,24 @@ func misnamed() []variant {
 // sizes is D13: what is hidden by its surroundings' size.
 func sizes() []variant {
 	filler := strings.Repeat("Nothing to see in this line, which is here for its length alone.\n", 4000)
-	return []variant{
+	var all []variant
+	for _, n := range []int{256, 512, 998, 1000, 1023, 1024, 2048, 4096, 8192, 16_384, 65_536} { // where a reader's buffer may end, and its next line begin
+		field := "X-Filler: " + strings.Repeat("x", n-len("X-Filler: "))
+		all = append(all,
+			variant{"D13", fmt.Sprintf("boundary-behind-%d", n), func(p payload) string {
+				return mixed(note + strings.Repeat("x", n) + "--bound\n" + attached(p))
+			}},
+			variant{"D13", fmt.Sprintf("field-behind-%d", n), func(p payload) string {
+				return mixed(note, field+attachedAs(p, "Content-Transfer-Encoding: base64\n", fold(b64(p.content), 76)))
+			}},
+			variant{"D13", fmt.Sprintf("type-behind-%d", n), func(p payload) string {
+				return top + version + field + "Content-Type: multipart/mixed; boundary=bound\n\n" + multipart("bound", note, attached(p))
+			}},
+			variant{"D13", fmt.Sprintf("uuencode-behind-%d", n), func(p payload) string {
+				return top + "\n" + strings.Repeat("x", n) + uuFile(p)
+			}})
+	}
+	return append(all, []variant{
 		{"D13", "long-text-ahead", func(p payload) string { return mixed(note+filler, attached(p)) }},
 		{"D13", "long-preamble", func(p payload) string {
 			return strings.Replace(mixed(note, attached(p)), "\n\n--bound", "\n\n"+filler+"--bound", 1)
@@ -286,7 +303,7 @@ func sizes() []variant {
 			return mixed(note, attachedAs(p, "Content-Transfer-Encoding: base64\n", strings.Repeat(" ", 50_000)+"\n"+fold(b64(p.content), 76)))
 		}},
 		{"D13", "epilogue-behind-filler", func(p payload) string { return mixed(note) + filler + "\n" + attached(p) }},
-	}
+	}...)
 }
 
 // lineEnds is D14: where a line ends.

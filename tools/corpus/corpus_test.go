@@ -83,7 +83,7 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s: the payload was not put in", m.id)
 		}
 	}
-	if len(texts) < 400 || len(classes) != 14 {
+	if len(texts) < 400 || len(classes) != 15 {
 		t.Errorf("%d distinct mails in %d classes", len(texts), len(classes))
 	}
 	if n := len(half(mails)); n != len(mails)/2 {

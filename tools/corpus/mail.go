@@ -49,8 +49,9 @@ func corpus() ([]mail, error) {
 
 // variants returns every way of hiding there is, class after class.
 func variants() []variant {
-	return slices.Concat(types(), headers(), delimiters(), boundaries(), base64s(), quotedPrintables(), encodingFields(), continued(),
+	all := slices.Concat(types(), headers(), delimiters(), boundaries(), base64s(), quotedPrintables(), encodingFields(), continued(),
 		attachedText(), messages(), wrapped(), misnamed(), sizes(), lineEnds())
+	return append(all, crosses(all)...)
 }
 
 // writeTo writes mails into a folder, as ID.eml.
