@@ -72,7 +72,7 @@ func TestWorkersKilledUnderLoad(t *testing.T) {
 	}
 	serveLoad(t, lab, mails)
 	rules := write(t, "rules.yar", `rule Leopard { strings: $a = "leopard" condition: $a }`)
-	g := startGateway(t, lab, lab.GatewayConfig()+"scan: {cache: 0, limits: {time: 2s}, yara: {workers: 2, rules: ["+rules+"]}}\n")
+	g := startGateway(t, lab, lab.GatewayConfig()+"scan: {cache: 0, limits: {time: 5s}, yara: {workers: 2, rules: ["+rules+"]}}\n")
 	workers := workersOf(t, g.PID())
 	if len(workers) != 2 {
 		t.Fatalf("workers %v", workers)

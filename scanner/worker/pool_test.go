@@ -381,6 +381,26 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestAskedOnceClosed: the pool may have closed the socket of a worker that has ended when it is asked.
+func TestAskedOnceClosed(t *testing.T) {
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := (Program{Args: []string{asWorker}, Tally: new(Tally)}).Open(func(p *Process) error {
+		p.conn.Close()
+		for _, beside := range []*os.File{nil, file} {
+			if _, err := p.Ask(t.Context(), []byte("echo"), beside); !errors.Is(err, errUnread) {
+				t.Errorf("with a file %t: %v", beside != nil, err)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAskAllocates(t *testing.T) {
 	p, _ := newPool(t, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

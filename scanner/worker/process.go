@@ -184,11 +184,11 @@ func (p *Process) sendFile(request []byte, file *os.File) error {
 		return err
 	}
 	rights := unix.UnixRights(int(file.Fd()))
-	if cerr := raw.Write(func(fd uintptr) bool {
+	if raw.Write(func(fd uintptr) bool {
 		err = unix.Sendmsg(int(fd), request, rights, nil, unix.MSG_NOSIGNAL)
 		return true
-	}); cerr != nil {
-		return cerr
+	}) != nil {
+		return os.ErrClosed // which is the one reason, and not what it is called
 	}
 	return err
 }
