@@ -56,7 +56,7 @@ func TestFewDescriptors(t *testing.T) {
 	var asking sync.WaitGroup
 	for i := range clients {
 		s, _ := dialMail(t, lab)
-		s.mustSay("USER a")
+		s.mustSay(fmt.Sprintf("USER a%d", i)) // the mail of one reader would be kept once
 		s.mustSay("PASS b")
 		asking.Go(func() { // ends with the reply, which has a deadline
 			s.conn.SetDeadline(time.Now().Add(2 * patience))

@@ -207,6 +207,9 @@ func TestNothingIsInjected(t *testing.T) {
 	}
 	replaced := 0
 	for where, text := range said {
+		if strings.HasSuffix(where, "/flow.pcapng") {
+			continue // octets of headers, which nobody reads as text
+		}
 		for i, r := range text {
 			if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == 0x202e || r == 0xfffd && text[i] != 0xef {
 				t.Errorf("%s holds %q: …%q…", where, r, text[max(0, i-100):min(len(text), i+20)])
