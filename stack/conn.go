@@ -47,6 +47,9 @@ func newConn(wq *waiter.Queue, ep tcpip.Endpoint) *conn {
 	_ = ep.SetSockOpt(&idle)
 	_ = ep.SetSockOpt(&interval)
 	_ = ep.SetSockOptInt(tcpip.KeepaliveCountOption, keepaliveCount)
+	// As large as it is, and for good. By itself the netstack goes by the size that new ones have: where that has become less than half
+	// of this one's, it would never find so much of it free again as it wants before it wakes who waits to write.
+	ep.SocketOptions().SetSendBufferSize(ep.SocketOptions().GetSendBufferSize(), true)
 	c := &conn{ep: ep}
 	// Like these, which then are the zero address.
 	local, _ := ep.GetLocalAddress()
