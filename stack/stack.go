@@ -168,9 +168,9 @@ func New(cfg Config) (*Stack, error) {
 func (s *Stack) setUp() error {
 	wait := tcpip.TCPTimeWaitTimeoutOption(timeWait)
 	sack := tcpip.TCPSACKEnabled(true)
-	cubic := tcpip.CongestionControlOption("cubic")
+	reno := tcpip.CongestionControlOption("reno")
 	moderate := tcpip.TCPModerateReceiveBufferOption(true)
-	for _, option := range []tcpip.SettableTransportProtocolOption{&wait, &sack, &cubic, &moderate} {
+	for _, option := range []tcpip.SettableTransportProtocolOption{&wait, &sack, &reno, &moderate} {
 		if err := s.ns.SetTransportProtocolOption(tcp.ProtocolNumber, option); err != nil {
 			return fmt.Errorf("TCP option %T: %w", option, asError(err))
 		}
