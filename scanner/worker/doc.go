@@ -49,5 +49,8 @@
 //     later for it, and a question that does not fit keeps its place in the queue.
 //   - 2026: an exchange of several is not ended with the context of any who is in it: it is over in the time that a few small contents take, and
 //     who has gone waits for that.
+//   - 2026: mails share a worker, and a message. One that took a worker over could answer for those beside it, as it could for all that the
+//     worker is asked later: it is confined, but not found out while its answers are well formed. A worker for each mail would cost a
+//     process each.
 //   - 2026: workers write to no log. What they would say, a mail may have them say.
 package worker
