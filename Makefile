@@ -48,7 +48,7 @@ check: setup $(GOLANGCI) ## format, vet, linters, import table, cgo-free build, 
 	tools/generated.sh
 
 .PHONY: bench
-bench: build ## measure forwarding beside the kernel, and mail beside other proxies, as ratios (root)
+bench: build ## measure forwarding beside the kernel, and mail beside other proxies and a bare relay, as ratios (root)
 	bin/bench
 
 .PHONY: corpus

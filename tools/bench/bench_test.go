@@ -22,7 +22,7 @@ func build(t *testing.T) string {
 		t.Skip("network namespaces need root")
 	}
 	folder := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", folder, "mirrorgw/cmd/mirrorgw", "mirrorgw/tools/bareloop", "mirrorgw/tools/bench").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", folder, "mirrorgw/cmd/mirrorgw", "mirrorgw/tools/bareloop", "mirrorgw/tools/barerelay", "mirrorgw/tools/bench").CombinedOutput()
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
@@ -31,7 +31,8 @@ func build(t *testing.T) string {
 
 func smallRun(folder string) options {
 	return options{
-		program: filepath.Join(folder, "bench"), gateway: filepath.Join(folder, "mirrorgw"), bareloop: filepath.Join(folder, "bareloop"), name: fmt.Sprintf("b%08x", rand.Uint32()),
+		program: filepath.Join(folder, "bench"), gateway: filepath.Join(folder, "mirrorgw"), bareloop: filepath.Join(folder, "bareloop"), barerelay: filepath.Join(folder, "barerelay"),
+		name: fmt.Sprintf("b%08x", rand.Uint32()),
 		runs: 1, upload: time.Second, datagrams: 200 * time.Millisecond, pings: 20, sessions: 64, concurrency: 16, large: 1, idle: 50,
 	}
 }
@@ -46,7 +47,7 @@ func TestMeasureAll(t *testing.T) {
 	if err := measureAll(t.Context(), o, &table, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
 	}
-	if n := strings.Count(table.String(), "\n"); n != 46 || strings.Contains(table.String(), "not measured") {
+	if n := strings.Count(table.String(), "\n"); n != 48 || strings.Contains(table.String(), "not measured") {
 		t.Errorf("table:\n%s", &table)
 	}
 	checkGone(t, o.name)

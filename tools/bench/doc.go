@@ -1,5 +1,5 @@
 // Command bench measures the gateway beside the kernel, what the same machine does when its own forwarding stands where the
-// mirror stands, and beside tools/bareloop, which is what userspace can reach.
+// mirror stands, and beside what userspace can reach: tools/bareloop for forwarding, tools/barerelay for mail.
 //
 // # What it holds
 //
@@ -13,12 +13,14 @@
 //     in CPU time; and how long a client waits for its greeting meanwhile. The server is this program, in a process of its own: it does
 //     nothing that would hide what the mirror costs.
 //   - Mails of 10 MB per second, of three shapes: an attachment in base64, plain text, and text with a dot before each line.
-//   - The memory of a session that has logged in and says nothing: of 1,000 on every way, and of the mirror's 10,000.
+//   - The memory of a session that has logged in and says nothing: of 1,000 on every way, and of the mirror's and the bare relay's 10,000.
 //   - With -only yara, and without a lab: a thousand YARA rules on parts of 1 MB and of 4 kB, by libyara in one thread of this process, by one
 //     worker and by one for each processor.
 //
 // Mail is measured beside the kernel, which only forwards it, and beside the mail proxies nginx, dovecot and perdition, which a client must
 // name as its server, which use the kernel's TCP, and which scan nothing; and once more with a thousand YARA rules beside the built-in ones.
+// The bare relay is the mirror less POP3 and scanner: its figure beside nginx's is what TCP in userspace costs, and the mirror's beside
+// its own what mail does.
 //
 // Everything is in one lab of package testnet: client, mirror, router and internet share this machine's cores. Read the
 // ratios, not the absolute figures. Each round goes through all ways, so that what else the machine does meets them alike,

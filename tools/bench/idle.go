@@ -35,7 +35,7 @@ func (b *bench) addIdle(ctx context.Context) error {
 		counts = append(counts, many)
 	}
 	m := measure{
-		name: "idle sessions", ways: []way{nginx, dovecot, perdition, offload}, page: mailPage,
+		name: "idle sessions", ways: []way{nginx, dovecot, perdition, relay, offload}, page: mailPage,
 		take: func(ctx context.Context, w way) ([]float64, error) { return b.idleMemory(ctx, w, load, counts) },
 	}
 	for _, n := range counts {
@@ -61,8 +61,8 @@ func (b *bench) mostIdle() (int, error) {
 }
 
 // idleMemory has sessions log in and stay until there are as many as each of counts, and returns what the memory of the process in
-// the mirror's place grew by for each. On other ways than the mirror's own it leaves out all counts but the first: they serve so many in a
-// few processes, which may not have as many files open, or in a process for each.
+// the mirror's place grew by for each. Of mail proxies it leaves out all counts but the first: they serve so many in a few processes, which
+// may not have as many files open, or in a process for each.
 func (b *bench) idleMemory(ctx context.Context, w way, load testnet.POP3Load, counts []int) (each []float64, err error) {
 	load.Server = w.server(load.Server)
 	before, err := residentMemory(b.process.PID())
@@ -77,7 +77,7 @@ func (b *bench) idleMemory(ctx context.Context, w way, load testnet.POP3Load, co
 	}()
 	open := 0
 	for i, n := range counts {
-		if i > 0 && w != offload {
+		if i > 0 && w.isProxy() {
 			each = append(each, math.NaN())
 			continue
 		}

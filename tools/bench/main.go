@@ -22,6 +22,7 @@ type options struct {
 	program     string // this one, for processes of its own
 	gateway     string
 	bareloop    string
+	barerelay   string
 	name        string
 	only        string
 	ways        []way
@@ -89,6 +90,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.gateway, "mirrorgw", besideThis("mirrorgw"), "`PATH` of the gateway")
 	flags.StringVar(&o.bareloop, "bareloop", besideThis("bareloop"), "`PATH` of the bare loop")
+	flags.StringVar(&o.barerelay, "barerelay", besideThis("barerelay"), "`PATH` of the bare relay")
 	flags.StringVar(&o.name, "name", "bench", "`NAME` of the lab")
 	flags.StringVar(&o.only, "only", "", "measure `WHAT` only: "+subjectNames())
 	flags.Func("ways", "measure on these `WAYS` only: "+wayNames(), func(list string) (err error) { o.ways, err = parseWays(list); return err })
@@ -135,7 +137,12 @@ func needTools(o options) error {
 	}
 	packages := map[string]string{"ping": "iputils-ping"}
 	tools := []string{"ping"}
-	if !o.measuresMail() {
+	if o.measuresAny(func(s subject) bool { return s.mail }) {
+		if _, missing := os.Stat(o.barerelay); missing != nil {
+			err = errors.Join(err, fmt.Errorf("no bare relay to measure: %w: \"make build\" makes it, -barerelay PATH names another", missing))
+		}
+	}
+	if o.measuresAny(func(s subject) bool { return !s.mail }) {
 		if _, missing := os.Stat(o.bareloop); missing != nil {
 			err = errors.Join(err, fmt.Errorf("no bare loop to measure: %w: \"make build\" makes it, -bareloop PATH names another", missing))
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,22 +21,22 @@ func TestUsage(t *testing.T) {
 	if status := run(t.Context(), []string{"-help"}, nil, &help); status != 0 || !strings.Contains(help.String(), "-mirrorgw PATH") {
 		t.Errorf("help: status %d, %q", status, &help)
 	}
-	o, err := parse([]string{"-time", "7s", "-only", "sessions"}, nil)
-	if err != nil || o.upload != 7*time.Second || o.only != "sessions" || o.runs != 5 {
+	o, err := parse([]string{"-time", "7s", "-only", "sessions", "-ways", "nginx, bare relay"}, nil)
+	if err != nil || o.upload != 7*time.Second || o.only != "sessions" || o.runs != 5 || !slices.Equal(o.ways, []way{nginx, relay}) {
 		t.Errorf("%+v, %v", o, err)
 	}
 }
 
 func TestMissingTools(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	err := needTools(options{gateway: "/nonexistent/mirrorgw", bareloop: "/nonexistent/bareloop"})
-	for _, want := range []string{"no gateway", "no bare loop", "make build", "apt-get install iperf3", "apt-get install iputils-ping"} {
+	err := needTools(options{gateway: "/nonexistent/mirrorgw", bareloop: "/nonexistent/bareloop", barerelay: "/nonexistent/barerelay"})
+	for _, want := range []string{"no gateway", "no bare loop", "no bare relay", "make build", "apt-get install iperf3", "apt-get install iputils-ping"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q in it", err, want)
 		}
 	}
 	for _, only := range []string{"mail", "sessions", "packets"} {
-		err = needTools(options{gateway: "/proc/self/exe", bareloop: "/proc/self/exe", only: only})
+		err = needTools(options{gateway: "/proc/self/exe", bareloop: "/proc/self/exe", barerelay: "/proc/self/exe", only: only})
 		if err == nil || strings.Contains(err.Error(), "iperf3") {
 			t.Errorf("for %s: %v", only, err)
 		}
@@ -137,9 +138,9 @@ func TestTable(t *testing.T) {
 			}},
 		}},
 	}
-	measures = append(measures, &measure{page: mailPage, ways: []way{kernel, nginx, offload, manyRules}, figures: []*figure{
+	measures = append(measures, &measure{page: mailPage, ways: []way{kernel, nginx, relay, offload, manyRules}, figures: []*figure{
 		{name: "rate", unit: perSecond, aims: []aim{{peer: nginx, limit: 0.7}, {of: manyRules, peer: nginx, limit: 0.4}}, got: map[way]series{
-			kernel: {2000}, nginx: {1000}, offload: {800}, manyRules: {300},
+			kernel: {2000}, nginx: {1000}, relay: {900}, offload: {800}, manyRules: {300},
 		}},
 	}})
 	var got bytes.Buffer
@@ -154,10 +155,12 @@ cost, offload off - - 0.50 s not measured - - -
 lost - 0.00 % 0.20 % 0.05 % - 0.25 at most 0.10 %: holds
 missed - 1234 /s not measured not measured - - -
 slow 20 µs 30 µs 60 µs 90 µs 3.00 1.50 at most 1.30 of bare loop: does not hold
+bare loop: frames go back out with two MAC addresses changed
 
- kernel nginx dovecot perdition mirror of kernel of nginx of dovecot of perdition aim
-rate 2000 /s 1000 /s - - 800 /s 0.40 0.80 - - at least 0.70 of nginx: holds
-rate, 1,000 rules 2000 /s 1000 /s - - 300 /s 0.15 0.30 - - at least 0.40 of nginx: does not hold
+ kernel nginx dovecot perdition bare relay mirror of kernel of nginx of dovecot of perdition of bare relay aim
+rate 2000 /s 1000 /s - - 900 /s 800 /s 0.40 0.80 - - 0.89 at least 0.70 of nginx: holds
+rate, 1,000 rules 2000 /s 1000 /s - - 900 /s 300 /s 0.15 0.30 - - 0.33 at least 0.40 of nginx: does not hold
+bare relay: both connections of a session end in the mirror's netstack, and octets are copied between them unread
 `
 	if fields(got.String()) != fields(want) {
 		t.Errorf("table:\n%s\nwant:\n%s", &got, want)

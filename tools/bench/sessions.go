@@ -11,7 +11,7 @@ import (
 )
 
 // mailPeers are what a mail session is measured on beside the mirror.
-func mailPeers() []way { return []way{kernel, nginx, dovecot, perdition} }
+func mailPeers() []way { return []way{kernel, nginx, dovecot, perdition, relay} }
 
 // addSessions adds what is measured of sessions.
 func (b *bench) addSessions(ctx context.Context) error {
@@ -27,7 +27,7 @@ func (b *bench) addSessions(ctx context.Context) error {
 		aims   []aim
 	}{
 		{"IPv4", testnet.MailIPv4, append(mailPeers(), offload, manyRules), []aim{{peer: nginx, limit: 0.7}, {of: manyRules, peer: nginx, limit: 0.4}}},
-		{"IPv6", testnet.MailIPv6, []way{kernel, offload}, nil},
+		{"IPv6", testnet.MailIPv6, []way{kernel, relay, offload}, nil},
 	} {
 		load := load
 		load.Server, load.Sessions = netip.AddrPortFrom(family.server, 110), b.options.sessions

@@ -36,9 +36,9 @@ func (o options) measures(s subject) bool {
 	return o.only == "" || o.only == s.name || o.only == forwarding && !s.mail || o.only == mail && s.mail
 }
 
-// measuresMail says whether nothing but mail was asked for.
-func (o options) measuresMail() bool {
-	return !slices.ContainsFunc(subjects(), func(s subject) bool { return !s.mail && o.measures(s) })
+// measuresAny says whether one of some subjects was asked for.
+func (o options) measuresAny(some func(subject) bool) bool {
+	return slices.ContainsFunc(subjects(), func(s subject) bool { return some(s) && o.measures(s) })
 }
 
 // knownSubject says whether -only may have a value.

@@ -19,33 +19,49 @@ const (
 
 // layout is what a page has from left to right.
 type layout struct {
-	columns []way // beside the mirror
-	mirrors []way // each a line
-	peers   []way // those of columns that the mirror is divided by
+	columns []way  // beside the mirror
+	mirrors []way  // each a line
+	peers   []way  // those of columns that the mirror is divided by
+	note    string // below the table
 }
 
 func (p page) layout() layout {
 	if p == mailPage {
-		peers := []way{kernel, nginx, dovecot, perdition}
-		return layout{columns: peers, mirrors: []way{offload, manyRules}, peers: peers}
+		return layout{
+			columns: mailPeers(), mirrors: []way{offload, manyRules}, peers: mailPeers(),
+			note: "bare relay: both connections of a session end in the mirror's netstack, and octets are copied between them unread",
+		}
 	}
-	return layout{columns: []way{direct, kernel, bare}, mirrors: []way{offload, plain}, peers: []way{kernel, bare}}
+	return layout{
+		columns: []way{direct, kernel, bare}, mirrors: []way{offload, plain}, peers: []way{kernel, bare},
+		note: "bare loop: frames go back out with two MAC addresses changed",
+	}
 }
 
-// writeTable writes one line for each figure, the peers' beside the mirror's, and begins anew where the next figure is of another page.
+// writeTable writes the pages that measures are of, with a blank line between them.
 func writeTable(w io.Writer, measures []*measure) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for i, m := range measures {
-		l := m.page.layout()
-		if i == 0 || m.page != measures[i-1].page {
-			if i > 0 {
-				if err := t.Flush(); err != nil { // what follows has widths of its own
-					return err
-				}
-				fmt.Fprintln(w)
-			}
-			fmt.Fprintln(t, strings.Join(l.heading(), "\t"))
+	for first := true; len(measures) > 0; first = false {
+		n := slices.IndexFunc(measures, func(m *measure) bool { return m.page != measures[0].page })
+		if n < 0 {
+			n = len(measures)
 		}
+		if !first {
+			fmt.Fprintln(w)
+		}
+		if err := writePage(w, measures[:n]); err != nil {
+			return err
+		}
+		measures = measures[n:]
+	}
+	return nil
+}
+
+// writePage writes one line for each figure, the peers' beside the mirror's, and what is to be known of them.
+func writePage(w io.Writer, measures []*measure) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	l := measures[0].page.layout()
+	fmt.Fprintln(t, strings.Join(l.heading(), "\t"))
+	for _, m := range measures {
 		for _, f := range m.figures {
 			for _, mirror := range l.mirrors {
 				if m.measuredOn(mirror) {
@@ -54,7 +70,11 @@ func writeTable(w io.Writer, measures []*measure) error {
 			}
 		}
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, l.note)
+	return err
 }
 
 func (l layout) heading() []string {

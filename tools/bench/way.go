@@ -21,6 +21,7 @@ const (
 	nginx                // a mail proxy at the gateway's address: nginx with its mail module
 	dovecot              // the same: dovecot
 	perdition            // the same: perdition
+	relay                // a relay that ends mail's connections in the gateway's netstack and copies octets: tools/barerelay
 	offload              // the gateway with the virtio-net header
 	manyRules            // the same, with a thousand YARA rules beside its own
 	plain                // the gateway without the virtio-net header
@@ -28,7 +29,7 @@ const (
 
 // ways are in the order in which they are taken. All before offload are peers of it and what follows.
 func ways() []way {
-	return []way{direct, kernel, bare, nginx, dovecot, perdition, offload, manyRules, plain}
+	return []way{direct, kernel, bare, nginx, dovecot, perdition, relay, offload, manyRules, plain}
 }
 
 // wayNames lists the names that -ways knows.
@@ -67,6 +68,8 @@ func (w way) String() string {
 		return "dovecot"
 	case perdition:
 		return "perdition"
+	case relay:
+		return "bare relay"
 	case offload:
 		return "mirror"
 	case manyRules:
@@ -78,10 +81,13 @@ func (w way) String() string {
 	}
 }
 
+// isProxy says whether a client must name the way itself as its server.
+func (w way) isProxy() bool { return w == nginx || w == dovecot || w == perdition }
+
 // server is whom a client names to reach a server.
 func (w way) server(server netip.AddrPort) netip.AddrPort {
-	switch w {
-	case nginx, dovecot, perdition:
+	switch {
+	case w.isProxy():
 		return netip.AddrPortFrom(testnet.GatewayIPv4, server.Port())
 	default:
 		return server
@@ -99,6 +105,8 @@ func (b *bench) enter(ctx context.Context, w way) (leave func(context.Context) e
 		leave, err = b.enterBare(ctx)
 	case nginx, dovecot, perdition:
 		return b.enterProxy(ctx, w)
+	case relay:
+		leave, err = b.enterRelay(ctx)
 	case offload:
 		leave, err = b.enterGateway(ctx, "on", noCache)
 	case manyRules:
