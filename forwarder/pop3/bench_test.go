@@ -59,3 +59,27 @@ func BenchmarkRetrieve(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkHold shows what taking a mail of 10 MB apart and holding it takes, in the pieces in which it comes.
+func BenchmarkHold(b *testing.B) {
+	const line = "The mirror stands beside a router and hands on what it gets.\r\n"
+	for name, line := range map[string]string{"text": line, "dots": ".." + line} {
+		b.Run(name, func(b *testing.B) {
+			wire := []byte(strings.Repeat(line, 10<<20/len(line)))
+			spool := scanner.Spool{Dir: b.TempDir(), Quota: &scanner.Quota{}}
+			b.SetBytes(int64(len(wire)))
+			b.ReportAllocs()
+			for b.Loop() {
+				h, f := hold(spool), newFramer(false)
+				for rest := wire; len(rest) > 0; {
+					n, _, err := f.feed(rest[:min(len(rest), 16<<10)], h)
+					if err != nil {
+						b.Fatal(err)
+					}
+					rest = rest[n:]
+				}
+				h.close()
+			}
+		})
+	}
+}

@@ -11,15 +11,13 @@ const maxList = 64 << 10
 // collected is a sink that keeps a short reply in its wire form.
 type collected struct{ b []byte }
 
-func (c *collected) text(p []byte) error {
-	if len(c.b)+len(p) > maxList {
+func (c *collected) take(wire []byte, _ []int) error {
+	if len(c.b)+len(wire) > maxList {
 		return ErrMalformedReply
 	}
-	c.b = append(c.b, p...)
+	c.b = append(c.b, wire...)
 	return nil
 }
-
-func (c *collected) dot() error { return c.text(oneDot) }
 
 // filtered relays the rest of a CAPA reply or of a list of mechanisms, without what the gateway cannot honour. Lines that
 // stay leave as they came.

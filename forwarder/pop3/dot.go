@@ -5,12 +5,14 @@ import (
 	"io"
 )
 
-// sink takes a multi-line reply apart from its end: text is on the wire and in the content, a dot only on the wire. It
-// has taken what it was given also when it returns an error.
+// sink takes a multi-line reply apart from its end, as it is on the wire, piece by piece. The dots at the places dots, which ascend, are not in
+// the content. It borrows both, and has taken all of wire also when it returns an error.
 type sink interface {
-	text(p []byte) error
-	dot() error
+	take(wire []byte, dots []int) error
 }
+
+// maxDots bounds the dots in one piece.
+const maxDots = 512
 
 // framer finds the end of a multi-line reply (RFC 1939 section 3) and its stuffed dots, in whatever pieces it comes. A
 // dot alone on a line ends the reply when the line before ended in CRLF and so does this one; when lfOnly, after and
@@ -22,6 +24,8 @@ type framer struct {
 	state frameState
 	crlf  bool // lineStart and after: the line before ended in CRLF, or there is none
 	cr    bool // inLine: the octet before is CR
+
+	dots []int // in the piece at hand
 }
 
 // frameState says where in a line a framer stands.
@@ -37,7 +41,12 @@ const (
 
 func newFramer(lfOnly bool) *framer { return &framer{lfOnly: lfOnly, crlf: true} }
 
-var dotCR = []byte("\r")
+// What is handed on when it was held back, and where the dot stands in the first of it.
+var (
+	oneDot  = []byte(".")
+	onlyDot = []int{0}
+	dotCR   = []byte("\r")
+)
 
 // feed hands the reply in p to out up to its end. It returns how much of p it used, which is all but what follows the
 // end, or, with the error of out, what out has taken.
@@ -61,7 +70,7 @@ func (f *framer) feed(p []byte, out sink) (n int, done bool, err error) {
 				return n + 1, true, nil
 			default:
 				f.state = inLine
-				err = out.dot()
+				err = out.take(oneDot, onlyDot)
 			}
 		case afterDotCR:
 			if p[n] == '\n' && (f.crlf || f.lfOnly) {
@@ -69,13 +78,13 @@ func (f *framer) feed(p []byte, out sink) (n int, done bool, err error) {
 				return n + 1, true, nil
 			}
 			f.state = owesCR
-			err = out.dot()
+			err = out.take(oneDot, onlyDot)
 		case owesCR: // a step of its own, since out may fail at the dot and reading goes on with another
 			f.state, f.cr = inLine, true
-			err = out.text(dotCR)
+			err = out.take(dotCR, nil)
 		case inLine:
 			end := f.lines(p[n:])
-			err = out.text(p[n : n+end])
+			err = out.take(p[n:n+end], f.dots)
 			n += end
 		}
 	}
@@ -83,8 +92,9 @@ func (f *framer) feed(p []byte, out sink) (n int, done bool, err error) {
 }
 
 // lines returns the length of the text that p, which is not empty, begins with: to the end of p or to a line that begins
-// with a dot.
+// with a dot, unless that is surely a stuffed one. Those are in f.dots.
 func (f *framer) lines(p []byte) int {
+	f.dots = f.dots[:0]
 	for at := 0; ; {
 		lf := bytes.IndexByte(p[at:], '\n')
 		if lf < 0 {
@@ -98,26 +108,43 @@ func (f *framer) lines(p []byte) int {
 		f.crlf = f.cr
 		f.cr = false
 		at = lf + 1
-		if at == len(p) || p[at] == '.' {
+		switch {
+		case at == len(p):
 			f.state = lineStart
 			return at
+		case p[at] != '.':
+		case at+1 == len(p) || p[at+1] == '\r' || p[at+1] == '\n' || len(f.dots) == maxDots:
+			f.state = lineStart
+			return at
+		default:
+			f.dots = append(f.dots, at)
+			at++
 		}
 	}
+}
+
+// appendContent appends what of wire is content to b.
+func appendContent(b, wire []byte, dots []int) []byte {
+	from := 0
+	for _, at := range dots {
+		if at >= len(wire) {
+			break
+		}
+		b = append(b, wire[from:at]...)
+		from = at + 1
+	}
+	return append(b, wire[from:]...)
 }
 
 // discard is a sink that drops everything.
 type discard struct{}
 
-func (discard) text([]byte) error { return nil }
-func (discard) dot() error        { return nil }
+func (discard) take([]byte, []int) error { return nil }
 
 // through is a sink that writes the wire form.
 type through struct{ w io.Writer }
 
-var oneDot = []byte(".")
-
-func (t through) text(p []byte) error { _, err := t.w.Write(p); return err }
-func (t through) dot() error          { _, err := t.w.Write(oneDot); return err }
+func (t through) take(wire []byte, _ []int) error { _, err := t.w.Write(wire); return err }
 
 // writeStuffed writes mail, whose lines end in CRLF, as the body of a multi-line reply, its end not included.
 func writeStuffed(w io.Writer, mail []byte) error {

@@ -2,15 +2,27 @@ package pop3
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // parted is a sink that keeps both forms.
-type parted struct{ wire, content bytes.Buffer }
+type parted struct {
+	wire, content bytes.Buffer
+	most          int // dots in one piece
+}
 
-func (p *parted) text(b []byte) error { p.wire.Write(b); p.content.Write(b); return nil }
-func (p *parted) dot() error          { p.wire.WriteByte('.'); return nil }
+func (p *parted) take(wire []byte, dots []int) error {
+	p.most = max(p.most, len(dots))
+	p.wire.Write(wire)
+	for i, c := range wire {
+		if !slices.Contains(dots, i) {
+			p.content.WriteByte(c)
+		}
+	}
+	return nil
+}
 
 // reference finds the end of a reply the slow way: n octets before the end, the end itself, empty when there is none.
 func reference(reply []byte, lfOnly bool) (n int, end string) {
@@ -50,6 +62,7 @@ func FuzzFramer(f *testing.F) {
 	for _, seed := range []string{".\r\n", "a\r\n.\r\nrest", "a\n.\n", "..\r\n.\r\r\n.\r\n", "a\n.\r\n.\r\n", ".\n.\r\n", "a\r\n.b\r\n.\r.\r\n"} {
 		f.Add([]byte(seed), false, uint8(1))
 		f.Add([]byte(seed), true, uint8(3))
+		f.Add([]byte("x\n..a\r\n.b\n.\r\n"+seed), len(seed)%2 == 0, uint8(255))
 	}
 	f.Fuzz(func(t *testing.T, reply []byte, lfOnly bool, piece uint8) {
 		n, end := reference(reply, lfOnly)
@@ -88,6 +101,7 @@ func FuzzFramer(f *testing.F) {
 func FuzzStuffed(f *testing.F) {
 	f.Add("a\n.b\n..\n")
 	f.Add(".")
+	f.Add(strings.Repeat(".x\n.\n", maxDots))
 	f.Fuzz(func(t *testing.T, text string) {
 		mail := strings.ReplaceAll(strings.ReplaceAll(text, "\r", ""), "\n", "\r\n")
 		if mail != "" && !strings.HasSuffix(mail, "\n") {
@@ -102,6 +116,9 @@ func FuzzStuffed(f *testing.F) {
 		n, done, err := newFramer(false).feed(wire.Bytes(), &got)
 		if n != wire.Len() || !done || err != nil || got.content.String() != mail {
 			t.Fatalf("%q came back as %q (%d of %d, %v, %v)", mail, got.content.String(), n, wire.Len(), done, err)
+		}
+		if got.most > maxDots {
+			t.Fatalf("%d dots at once", got.most)
 		}
 	})
 }

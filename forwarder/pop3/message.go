@@ -15,23 +15,36 @@ type held struct {
 	wire    *scanner.Buffer
 	content *scanner.Buffer // nil while equal to wire
 	early   *scanner.Early  // what engines do about the content while it grows; nil: nothing
+	plain   []byte          // scratch: the content of the piece at hand
 	beyond  []byte          // octets taken after wire had failed
 	failed  error           // what wire or content failed with
 }
 
 func hold(spool scanner.Spool) *held { return &held{spool: spool, wire: spool.NewBuffer()} }
 
-func (h *held) text(p []byte) error {
+// take implements sink.
+func (h *held) take(wire []byte, dots []int) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n, err := h.wire.Write(p)
+	if len(dots) > 0 && h.content == nil {
+		h.content = h.spool.NewBuffer()
+		if _, err := h.wire.WriteTo(h.content); err != nil {
+			return h.fail(wire, err)
+		}
+	}
+	n, err := h.wire.Write(wire)
 	if h.content != nil {
-		if _, cerr := h.content.Write(p[:n]); cerr != nil {
+		plain := wire[:n]
+		if len(dots) > 0 {
+			h.plain = appendContent(h.plain[:0], plain, dots)
+			plain = h.plain
+		}
+		if _, cerr := h.content.Write(plain); cerr != nil {
 			err = cerr
 		}
 	}
 	h.early.Grow(h.mail().Size())
-	return h.fail(p[n:], err)
+	return h.fail(wire[n:], err)
 }
 
 // ReadAt implements io.ReaderAt over the content so far, for those who read it while it grows.
@@ -39,19 +52,6 @@ func (h *held) ReadAt(p []byte, at int64) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.mail().ReadAt(p, at)
-}
-
-func (h *held) dot() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.content == nil {
-		h.content = h.spool.NewBuffer()
-		if _, err := h.wire.WriteTo(h.content); err != nil {
-			return h.fail(oneDot, err)
-		}
-	}
-	n, err := h.wire.Write(oneDot)
-	return h.fail(oneDot[n:], err)
 }
 
 // fail takes note of err, if there is one, and of what was taken and not written.

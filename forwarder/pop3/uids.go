@@ -64,7 +64,11 @@ type listed struct {
 	uids *uids
 }
 
-func (l listed) text(p []byte) error {
-	l.uids.add(p)
-	return l.through.text(p)
+func (l listed) take(wire []byte, dots []int) error {
+	content := wire
+	if len(dots) > 0 {
+		content = appendContent(nil, wire, dots)
+	}
+	l.uids.add(content)
+	return l.through.take(wire, dots)
 }
