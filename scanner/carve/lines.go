@@ -164,25 +164,26 @@ func (r *lineReader) passDigits(l *line) (lines int) {
 // passProse passes over the lines ahead that hold nothing but prose, as far as they are whole: octets that begin no other kind of line,
 // no colon, no equals sign, and not base64 alone. trailing of the lines end in a blank; end is how long the end of the last one is.
 func (r *lineReader) passProse() (lines, trailing, end int) {
+	rest := r.ahead[:min(r.colon.ahead(r.ahead, r.at), r.equals.ahead(r.ahead, r.at))]
 	for {
-		next := r.lf.ahead(r.ahead, r.at)
-		n := next
-		if n > 0 && n < len(r.ahead) && r.ahead[n-1] == '\r' {
+		n := bytes.IndexByte(rest, '\n')
+		next := n + 1
+		if n > 0 && rest[n-1] == '\r' {
 			n--
 		}
-		if n == 0 || next == len(r.ahead) || opensLine(r.ahead[0]) ||
-			r.cr.ahead(r.ahead, r.at) < n || r.colon.ahead(r.ahead, r.at) < n || r.equals.ahead(r.ahead, r.at) < n {
+		if n <= 0 || opensLine(rest[0]) || bytes.IndexByte(rest[:n], '\r') >= 0 {
 			return lines, trailing, end
 		}
-		if digits, _ := base64Line(r.ahead[:n]); digits {
+		if digits, _ := base64Line(rest[:n]); digits {
 			return lines, trailing, end
 		}
-		if isSpace(r.ahead[n-1]) {
+		if isSpace(rest[n-1]) {
 			trailing++
 		}
 		lines++
-		end = next + 1 - n
-		r.pass(next + 1)
+		end = next - n
+		rest = rest[next:]
+		r.pass(next)
 	}
 }
 

@@ -39,7 +39,10 @@ func (t *traits) count(l *line, digits, url, padded bool) bool {
 	if !l.pads && !l.equals {
 		return false
 	}
-	tail := bytes.TrimRight(l.text, "= \t")
+	tail := l.text
+	for len(tail) > 0 && (tail[len(tail)-1] == '=' || isSpace(tail[len(tail)-1])) {
+		tail = tail[:len(tail)-1]
+	}
 	if l.pads || bytes.IndexByte(tail, '=') >= 0 {
 		t.inner++
 	}
