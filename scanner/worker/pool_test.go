@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 // asWorker is the argument that makes the test binary a worker.
@@ -86,6 +87,9 @@ func (fickle) Answer(request []byte, file *os.File) []byte {
 		return append([]byte("read "), content...)
 	case "pid":
 		return fmt.Append(nil, os.Getpid())
+	case "slack":
+		n, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+		return fmt.Append(nil, time.Duration(n), err)
 	}
 	return []byte("echo " + rest)
 }
@@ -378,6 +382,15 @@ func TestOpen(t *testing.T) {
 	own := errors.New("own")
 	if err := g.Open(func(*Process) error { return own }); !errors.Is(err, own) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestSlack: a worker's threads have it from the one that started the worker.
+func TestSlack(t *testing.T) {
+	p, _ := newPool(t, 1)
+	q := &asked{request: "slack"}
+	if err := p.Ask(t.Context(), q); err != nil || q.answer != fmt.Sprint(slack, nil) {
+		t.Errorf("%q, %v", q.answer, err)
 	}
 }
 
