@@ -214,6 +214,9 @@ func (x *examination) engineSaid(i int, q *question) error {
 		x.note(o.Cause, fmt.Sprintf("%s: %s (%s)", name, o.Detail, describe(part)))
 		return nil
 	}
+	if x.parent.Err() == nil && x.rehearsal.limit.Load() != nil {
+		return x.inTime()
+	}
 	outOfTime := x.parent.Err() == nil && x.ctx.Err() != nil
 	if outOfTime && a.took < x.scanner.limits.Time/2 {
 		return x.inTime()

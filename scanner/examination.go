@@ -18,7 +18,8 @@ const (
 type examination struct {
 	scanner *Scanner
 	parent  context.Context // the caller's
-	ctx     context.Context // parent, ending when Limits.Time is spent
+	ctx     context.Context // parent, ending when Limits.Time is spent, and with cancel
+	cancel  context.CancelFunc
 	started time.Time
 
 	findings []Finding
@@ -40,8 +41,8 @@ type examination struct {
 
 	sum       [sha256.Size]byte // of the whole mail
 	waited    time.Duration     // for the engines' answers
-	rehearsed bool              // rehearse has done what it does
-	stopped   Cause             // why the examination did not go on, the first time; CauseNone: it did
+	rehearsal rehearsal
+	stopped   Cause // why the examination did not go on, the first time; CauseNone: it did
 }
 
 // note records that something keeps the mail from being clean.
@@ -109,6 +110,8 @@ func (x *examination) inTime() error {
 	switch {
 	case x.parent.Err() != nil:
 		return x.stop(CauseError, "the examination was called off")
+	case x.rehearsal.limit.Load() != nil:
+		return x.adopt(x.rehearsal.limit.Load())
 	case x.ctx.Err() != nil:
 		return x.stop(CauseBudget, fmt.Sprintf("the examination took more than %v", x.scanner.limits.Time))
 	default:
@@ -173,8 +176,8 @@ func (x *examination) judgeContent(part *Part, sum [sha256.Size]byte, depth int)
 		x.askWhole(part)
 		return nil
 	}
-	if err := x.rehearse(); err != nil {
-		return err
+	if x.parts > rehearseParts && x.waited >= rehearseAfter {
+		x.rehearsal.start()
 	}
 	if err := x.ask(part); err != nil {
 		return err

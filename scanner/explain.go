@@ -92,7 +92,7 @@ type Matcher interface {
 func (s *Scanner) Explain(ctx context.Context, mail *Buffer, complete bool, matchers ...Matcher) (Verdict, *Explanation) {
 	t := &trace{matchers: matchers}
 	t.told.Parts, t.told.Causes = []ExplainedPart{}, []Reason{} // not null, for readers of JSON
-	v := s.scan(ctx, mail, complete, t)
+	v := s.scan(ctx, mail, complete, false, t)
 	return v, &t.told
 }
 

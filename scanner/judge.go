@@ -142,6 +142,8 @@ type Counters struct {
 	CacheHits   uint64 // mails whose content had been judged before, see Config.Cache
 	CacheMisses uint64 // mails that were judged while verdicts are remembered
 
+	CalledOff uint64 // mails that met a limit while engines were at work, which were called off, see Policy.Settles
+
 	ShadowTagged   uint64 // mails passed on as they came in shadow mode that would have been tagged
 	ShadowReplaced uint64 // the same, replaced
 	ShadowRetried  uint64 // the same, refused for now
@@ -177,6 +179,7 @@ type judged struct {
 	rewritten          atomic.Uint64
 	hits, misses       atomic.Uint64
 	allowed            atomic.Uint64
+	calledOff          atomic.Uint64
 	rulings            rulings
 }
 
@@ -221,12 +224,15 @@ func (j *Judge) Successor(c JudgeConfig) (*Judge, error) {
 // wholly arrived, it is refused for now instead. A mail whose content was released is delivered whatever the verdict, and so is all mail in
 // shadow mode.
 func (j *Judge) Judge(ctx context.Context, o Origin, mail *Buffer, complete bool) Ruling {
-	verdict := j.scanner.Scan(ctx, mail, complete)
+	verdict := j.scanner.scan(ctx, mail, complete, j.policy.Settles(CauseBudget), nil)
 	switch {
 	case verdict.Cached:
 		j.counted.hits.Add(1)
 	case j.scanner.cache != nil:
 		j.counted.misses.Add(1)
+	}
+	if verdict.calledOff {
+		j.counted.calledOff.Add(1)
 	}
 	action, cause := j.policy.Decide(verdict)
 	if j.shadow {
@@ -385,6 +391,7 @@ func (j *Judge) Counters() Counters {
 		Allowed:            c.allowed.Load(),
 		CacheHits:          c.hits.Load(),
 		CacheMisses:        c.misses.Load(),
+		CalledOff:          c.calledOff.Load(),
 		ShadowTagged:       c.shadowed[Tag].Load(),
 		ShadowReplaced:     c.shadowed[Replace].Load(),
 		ShadowRetried:      c.shadowed[Retry].Load(),

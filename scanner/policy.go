@@ -42,3 +42,9 @@ func (p Policy) Decide(v Verdict) (Action, Cause) {
 	}
 	return action, cause
 }
+
+// Settles says whether a mail with cause c that is not infected meets with the same end as one that is, a notice or a refusal, so that what else
+// might be found in it makes no difference to who fetches it.
+func (p Policy) Settles(c Cause) bool {
+	return p[c] == p[CauseInfected] && p[c] <= Replace
+}

@@ -1,22 +1,28 @@
 package scanner
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// unhurried is an engine that looks for the payload, and takes 5 ms for each part.
+// unhurriedTime is no divisor of rehearseAfter: an answer and the rehearsal do not come at once.
+const unhurriedTime = 7 * time.Millisecond
+
+// unhurried is an engine that looks for the payload, and takes its time for each part.
 func unhurried() *seeker {
 	return &seeker{needle: payload, fail: func(*Part) error {
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(unhurriedTime)
 		return nil
 	}}
 }
@@ -52,32 +58,33 @@ func crateOf(n int, last string) string {
 // payloadPart is a part that holds the payload where the whole mail does not show it.
 const payloadPart = "--b\nContent-Transfer-Encoding: base64\n\nTUFMV0FSRS1GT1ItVEVTVFMvMDEyMzQ1Njc4OQ==\n"
 
-// Where an engine takes 5 ms for each part, mails without end have their verdict well within a second all the same. What was found
+// Where an engine takes 7 ms for each part, mails without end have their verdict well within a second all the same. What was found
 // before is named, and what is known of the parts that no engine was asked about counts.
 func TestRehearsal(t *testing.T) {
-	const walked = rehearseParts     // the multipart is one of the parts, and the whole mail is none
-	const opened = rehearseParts + 1 // there is no multipart
+	const soon = int(rehearseAfter/unhurriedTime) + 1 // questions, one after the other, until the first answer after the rehearsal
 	swap := func(part int, by string) string {
 		return strings.Replace(manyParts(20_000), fmt.Sprintf("--b\n\npart %d\n", part-1), by, 1)
 	}
 	deep := strings.Repeat("crate[a=", 250) + strings.Repeat("]", 250)
+	large := strings.ReplaceAll(manyParts(20_000), "\npart", "\n"+strings.Repeat("part ", 12)+"part")
 	for _, tt := range []struct {
 		name, mail string
 		cause      Cause
 		also       []Cause
 		detail     string
 		findings   string
-		asked      int
+		asked      int // one after the other
 	}{
-		{"20,000 parts", manyParts(20_000), CauseBudget, nil, "more than 10000 parts", "", walked},
-		{"20,000 members", "\n" + crateOf(20_000, ""), CauseBudget, nil, "more than 10000 parts", "", opened},
-		{"octets", "\n" + crateOf(300, "bomb"), CauseBudget, nil, "expands to more than 10485760 octets", "", opened},
-		{"depth", "\n" + crateOf(300, deep), CauseBudget, nil, "nested more than 16 deep", "", opened},
-		{"few parts", nested(250), CauseBudget, nil, "nested more than 16 deep", "", 1},
-		{"a cause in front", swap(3, "--b\n\nlocked\n"), CauseBudget, []Cause{CauseEncrypted}, "more than 10000 parts", "", walked},
-		{"a cause behind", swap(900, "--b\n\nlocked\n"), CauseBudget, []Cause{CauseEncrypted}, "more than 10000 parts", "", walked},
-		{"found in all of it", manyParts(20_000) + payload, CauseInfected, []Cause{CauseBudget}, "", "seeker:Needle", walked},
-		{"found in front", swap(60, payloadPart), CauseInfected, []Cause{CauseBudget}, "", "seeker:Needle@60", walked},
+		{"20,000 parts", manyParts(20_000), CauseBudget, nil, "more than 10000 parts", "", soon},
+		{"20,000 large parts", large, CauseBudget, nil, "more than 10000 parts", "", rehearseParts},
+		{"20,000 members", "\n" + crateOf(20_000, ""), CauseBudget, nil, "more than 10000 parts", "", soon},
+		{"octets", "\n" + crateOf(300, "bomb"), CauseBudget, nil, "expands to more than 10485760 octets", "", soon},
+		{"depth", "\n" + crateOf(300, deep), CauseBudget, nil, "nested more than 16 deep", "", soon},
+		{"done at once", nested(250), CauseBudget, nil, "nested more than 16 deep", "", 1},
+		{"a cause in front", swap(3, "--b\n\nlocked\n"), CauseBudget, []Cause{CauseEncrypted}, "more than 10000 parts", "", soon},
+		{"a cause behind", swap(900, "--b\n\nlocked\n"), CauseBudget, []Cause{CauseEncrypted}, "more than 10000 parts", "", soon},
+		{"found in all of it", manyParts(20_000) + payload, CauseInfected, []Cause{CauseBudget}, "", "seeker:Needle", soon},
+		{"found in front", swap(20, payloadPart), CauseInfected, []Cause{CauseBudget}, "", "seeker:Needle@20", soon},
 		{"within the limits", strings.TrimSuffix(manyParts(1000), "\n"), CauseNone, nil, "", "", 1001},
 		{"found behind", strings.Replace(manyParts(1000), "--b\n\npart 899\n", payloadPart, 1), CauseInfected, nil, "", "seeker:Needle@900", 1001},
 	} {
@@ -92,7 +99,7 @@ func TestRehearsal(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				v := s.Scan(t.Context(), newMail(t, tt.mail), true)
+				v := s.scan(t.Context(), newMail(t, tt.mail), true, true, nil)
 				var findings []string
 				for _, f := range v.Findings {
 					findings = append(findings, f.String())
@@ -100,11 +107,11 @@ func TestRehearsal(t *testing.T) {
 				if v.Cause != tt.cause || !slices.Equal(v.Also, tt.also) || !strings.Contains(v.Detail, tt.detail) || strings.Join(findings, " ") != tt.findings {
 					t.Errorf("%+v", v)
 				}
-				waits := tt.asked
-				if len(tt.mail) > togetherSize && waits > 1 { // for the whole mail beside the others
-					waits--
+				asked := tt.asked
+				if len(tt.mail) > togetherSize && asked > 1 { // about the whole mail beside the others
+					asked++
 				}
-				if len(engine.asked) != tt.asked || v.Took != time.Duration(waits)*5*time.Millisecond {
+				if len(engine.asked) != asked || v.Took != time.Duration(tt.asked)*unhurriedTime {
 					t.Errorf("%d questions, %v", len(engine.asked), v.Took)
 				}
 				if c := quota.Counters(); c.Memory != 0 || c.Disk != 0 {
@@ -130,10 +137,7 @@ func TestRehearsalChangesNoVerdict(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !rehearsed {
-					s.rehearser = nil
-				}
-				v, asked = s.Scan(t.Context(), newMail(t, mail), true), len(engine.asked)
+				v, asked = s.scan(t.Context(), newMail(t, mail), true, rehearsed, nil), len(engine.asked)
 			})
 			v.Took = 0
 			return v, asked
@@ -227,19 +231,19 @@ func randomMail(r *rand.Rand) string {
 // A rehearsal that takes too long tells nothing, and is given up.
 func TestRehearsalIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		opened := 0
+		var opened atomic.Int64 // the rehearsal is beside
 		engine := unhurried()
 		s, err := New(Config{Engines: []Engine{engine}, Limits: Limits{Time: 80 * time.Second}, Openers: []Opener{crate{open: func(*Part, Contents) (bool, error) {
-			opened++
+			opened.Add(1)
 			time.Sleep(300 * time.Millisecond)
 			return true, nil
 		}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := s.Scan(t.Context(), newMail(t, strings.TrimSuffix(manyParts(200), "\n")), true)
-		if v.Class != Clean || len(engine.asked) != 201 || opened != 201+34 || v.Took != (201+34)*300*time.Millisecond+201*5*time.Millisecond {
-			t.Errorf("%+v, %d questions, opened %d times", v, len(engine.asked), opened)
+		v := s.scan(t.Context(), newMail(t, strings.TrimSuffix(manyParts(200), "\n")), true, true, nil)
+		if v.Class != Clean || len(engine.asked) != 201 || opened.Load() != 201+34 || v.Took != 201*(300*time.Millisecond+unhurriedTime) {
+			t.Errorf("%+v, %d questions, opened %d times", v, len(engine.asked), opened.Load())
 		}
 	})
 }
@@ -248,16 +252,16 @@ func TestRehearsalIsGivenUp(t *testing.T) {
 func TestRehearsalMeetsAFullSpool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var quota Quota
-		opened := 0
+		var opened atomic.Int64
 		engine := unhurried()
 		s, err := New(Config{
 			Engines: []Engine{called{"e", func(ctx context.Context, part *Part) (Findings, error) {
-				quota.SetLimits(0, 0)
+				defer quota.SetLimits(0, 0)
 				return engine.Scan(ctx, part)
 			}}},
 			Openers: []Opener{crate{open: func(part *Part, _ Contents) (bool, error) {
 				if part.Path == "1" {
-					if opened++; opened == 2 {
+					if opened.Add(1) == 2 {
 						quota.SetLimits(1, 1)
 					}
 				}
@@ -269,23 +273,79 @@ func TestRehearsalMeetsAFullSpool(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := strings.ReplaceAll(strings.TrimSuffix(manyParts(200), "\n"), "--b\n", "--b\nContent-Transfer-Encoding: quoted-printable\n")
-		v := s.Scan(t.Context(), newMail(t, text), true)
-		if full := quota.Counters().Full; v.Class != Clean || opened != 2 || full != 1 || len(engine.asked) != 201 {
-			t.Errorf("%+v, opened %d times, full %d times, %d questions", v, opened, full, len(engine.asked))
+		v := s.scan(t.Context(), newMail(t, text), true, true, nil)
+		if full := quota.Counters().Full; v.Class != Clean || opened.Load() != 2 || full != 1 || len(engine.asked) != 201 {
+			t.Errorf("%+v, opened %d times, full %d times, %d questions", v, opened.Load(), full, len(engine.asked))
 		}
 	})
 }
 
-// Who asks for an explanation is told which parts no engine was asked about, and which limit the mail would have met.
-func TestRehearsalIsExplained(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		engine := unhurried()
-		_, told := explain(t, Limits{}, manyParts(20_000), engine)
-		if len(told.Parts) != 1+rehearseParts || told.LeftOut != told.Spent.Parts-1-rehearseParts || told.Spent.Parts != DefaultMaxParts+1 {
-			t.Errorf("%d parts, %d left out, %+v", len(told.Parts), told.LeftOut, told.Spent)
+// A bomb of few parts keeps no engine busy, where the policy has the same in store for it and for a virus. What another engine has found in it by
+// then is named.
+func TestBombsCallEnginesOff(t *testing.T) {
+	settled, lenient := DefaultPolicy(), DefaultPolicy()
+	lenient[CauseBudget] = Tag
+	for _, tt := range []struct {
+		name, mail string
+		policy     Policy
+		busy       time.Duration // the engine, where it is not called off
+		class      Class
+		took       time.Duration
+		calledOff  uint64
+	}{
+		{"settled", "\ncrate[a=bomb]", settled, 3 * time.Second, Unscannable, rehearseAfter, 1},
+		{"settled and found", "Subject: " + payload + "\n\ncrate[a=bomb]", settled, 3 * time.Second, Infected, rehearseAfter, 1},
+		{"within the limits", "\ncrate[a=b]", settled, 100 * time.Second, Clean, 100 * time.Second * 3, 0},
+		{"tagged", "\ncrate[a=bomb]", lenient, 3 * time.Second, Unscannable, 3 * time.Second * 3, 0},
+		{"large", "\ncrate[a=bomb]" + strings.Repeat(" ", rehearseSize), settled, 3 * time.Second, Unscannable, 3 * time.Second * 2, 0},
+		{"little time", "\ncrate[a=bomb]", settled, 3 * time.Second, Unscannable, rehearseAfter, 1},
+		{"quick", "\ncrate[a=bomb]", settled, 10 * time.Millisecond, Unscannable, 30 * time.Millisecond, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				busy := called{"busy", func(ctx context.Context, part *Part) (Findings, error) {
+					select {
+					case <-time.After(tt.busy):
+						return Findings{}, nil
+					case <-ctx.Done():
+						return Findings{}, ctx.Err()
+					}
+				}}
+				limit := 1000 * time.Second
+				if tt.name == "little time" { // of which the engine had half
+					limit = 2 * rehearseAfter
+				}
+				var log bytes.Buffer
+				s, err := New(Config{
+					Engines: []Engine{&seeker{needle: payload}, busy}, Openers: []Opener{storehouse()},
+					Limits: Limits{Expanded: 10 << 20, Time: limit}, Log: slog.New(slog.NewTextHandler(&log, nil)),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				kept := &keeper{}
+				judge, err := NewJudge(JudgeConfig{Scanner: s, Keeper: kept, Composer: &composer{t: t, k: kept}, Policy: tt.policy})
+				if err != nil {
+					t.Fatal(err)
+				}
+				v := judge.Judge(t.Context(), Origin{}, newMail(t, tt.mail), true).Verdict
+				budget := v.Cause == CauseBudget || slices.Contains(v.Also, CauseBudget)
+				if v.Class != tt.class || v.Took != tt.took || judge.Counters().CalledOff != tt.calledOff || budget != (tt.class != Clean) || v.Cause == CauseError || slices.Contains(v.Also, CauseError) || log.Len() > 0 {
+					t.Errorf("%+v\n%s", v, &log)
+				}
+			})
+		})
+	}
+}
+
+func TestSettles(t *testing.T) {
+	actions := []Action{Retry, Replace, Tag, Deliver}
+	for _, infected := range actions {
+		for _, budget := range actions {
+			p := Policy{CauseInfected: infected, CauseBudget: budget}
+			if want := infected == budget && (budget == Retry || budget == Replace); p.Settles(CauseBudget) != want {
+				t.Errorf("infected %v, budget %v: %v", infected, budget, !want)
+			}
 		}
-		if said := told.Parts[len(told.Parts)-1].Said; len(said) != 0 {
-			t.Errorf("of the part at which it ended: %+v", said)
-		}
-	})
+	}
 }

@@ -67,18 +67,18 @@ func (s *Scanner) Engines() []Engine { return append([]Engine(nil), s.engines...
 //
 // A mail whose content has been judged within the last hour is not judged again where verdicts are remembered.
 func (s *Scanner) Scan(ctx context.Context, mail *Buffer, complete bool) Verdict {
-	return s.scan(ctx, mail, complete, nil)
+	return s.scan(ctx, mail, complete, false, nil)
 }
 
-// scan is Scan, and notes in t, unless that is nil, what it comes across.
-func (s *Scanner) scan(ctx context.Context, mail *Buffer, complete bool, t *trace) Verdict {
+// scan is Scan, and notes in t, unless that is nil, what it comes across. callOff says that engines need not go on with a mail that turns
+// out to meet a limit, see rehearsal.go.
+func (s *Scanner) scan(ctx context.Context, mail *Buffer, complete, callOff bool, t *trace) Verdict {
 	started := time.Now()
 	v := Verdict{Size: mail.Size()}
 	x := &examination{scanner: s, parent: ctx, started: started, seen: make(map[[sha256.Size]byte]string), failures: make([]int, len(s.engines)), trace: t}
-	var cancel context.CancelFunc
-	x.ctx, cancel = context.WithTimeout(ctx, s.limits.Time)
+	x.ctx, x.cancel = context.WithTimeout(ctx, s.limits.Time)
 	defer x.whole.asking.Wait() // should there be a panic
-	defer cancel()
+	defer x.cancel()
 	defer func() { s.memory.giveScratch(x.scratch) }()
 
 	sum, err := x.digest(mail, elsewhere)
@@ -97,6 +97,9 @@ func (s *Scanner) scan(ctx context.Context, mail *Buffer, complete bool, t *trac
 		}
 		whole := NewPart("", "", "", mail)
 		whole.finder = finderMail
+		if callOff {
+			defer x.rehearse(mail, sum)()
+		}
 		if err := x.takeApart(whole, sum); err != nil && !errors.Is(err, ErrStopped) {
 			x.note(CauseError, fmt.Sprintf("taking the mail apart: %v", err))
 		}
@@ -104,6 +107,7 @@ func (s *Scanner) scan(ctx context.Context, mail *Buffer, complete bool, t *trac
 		x.askShown(whole)
 	}
 	x.conclude(&v)
+	v.calledOff = x.rehearsal.limit.Load() != nil
 	v.Took = time.Since(started)
 	if t != nil {
 		t.end(x, &v)

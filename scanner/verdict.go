@@ -72,6 +72,8 @@ type Verdict struct {
 	SHA256   [32]byte  // of the mail; of what had arrived when it outgrew the spool; zero when it could not be read back
 	Took     time.Duration
 	Cached   bool // the same content has been judged before, see Config.Cache
+
+	calledOff bool // engines were, since the mail met a limit
 }
 
 // Action is what is done with a mail.
