@@ -23,11 +23,12 @@ const (
 	defaultTopOrder    = "waiting"
 )
 
-// Control sequences of a terminal, ECMA-48: to the screen without a history and back, home, and clear from here on.
+// Control sequences of a terminal, ECMA-48: to the screen without a history and back, home, and clear from here on, the line or all.
 const (
 	otherScreen = "\x1b[?1049h"
 	firstScreen = "\x1b[?1049l"
 	home        = "\x1b[H"
+	clearLine   = "\x1b[K"
 	clearRest   = "\x1b[J"
 )
 
@@ -110,8 +111,7 @@ func (p *program) watchTop(ctx context.Context, interval time.Duration, page fun
 		if err != nil {
 			return err
 		}
-		// Without a signal's newline discipline each line needs its own return.
-		if _, err := io.WriteString(screen, home+strings.ReplaceAll(text, "\n", "\x1b[K\r\n")+clearRest); err != nil {
+		if _, err := io.WriteString(screen, drawn(text)); err != nil {
 			return err
 		}
 		select {
@@ -120,6 +120,18 @@ func (p *program) watchTop(ctx context.Context, interval time.Duration, page fun
 		case <-ticker.C:
 		}
 	}
+}
+
+// drawn returns what draws a page on a terminal in raw mode, where each line needs its own return. A line is cleared before it is written:
+// behind one that fills it, its last character would go. No line feed ends the last one, or a full screen would scroll.
+func drawn(page string) string {
+	lines := strings.Split(strings.TrimSuffix(page, "\n"), "\n")
+	last := len(lines) - 1
+	for i := range lines[:last] {
+		lines[i] = clearLine + lines[i]
+	}
+	lines[last] = clearRest + lines[last]
+	return home + strings.Join(lines, "\r\n")
 }
 
 // awaitQuit returns when q, Control-C or Control-D is typed, or nothing more is to come.

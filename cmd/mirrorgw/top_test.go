@@ -54,6 +54,26 @@ func TestTopPage(t *testing.T) {
 	}
 }
 
+// A page never has more lines than the terminal, and drawing it does not scroll: a line feed moves from each line to the next and no
+// further, and a line as wide as the terminal is not cleared behind its end.
+func TestTopFitsTheScreen(t *testing.T) {
+	for rows := 1; rows < 9; rows++ {
+		page := topPage(flowing(), topOrders()["waiting"], rows, 40)
+		if n := strings.Count(page, "\n"); n > rows {
+			t.Errorf("%d lines on a terminal of %d: %q", n, rows, page)
+		}
+		shown := drawn(page)
+		if n := strings.Count(shown, "\n"); n >= rows || strings.HasSuffix(shown, "\n") {
+			t.Errorf("%d line feeds on a terminal of %d lines: %q", n, rows, shown)
+		}
+		for line := range strings.SplitSeq(shown, "\r\n") {
+			if line = strings.TrimPrefix(line, home); strings.LastIndex(line, "\x1b") != 0 {
+				t.Errorf("a line is not cleared before it is written: %q", line)
+			}
+		}
+	}
+}
+
 func TestOctets(t *testing.T) {
 	for n, want := range map[uint64]string{0: "0", 1023: "1023", 1024: "1K", 1536: "1.5K", 999 << 10: "999K", 1000 << 10: "0.977M", 5 << 30: "5G", 1 << 63: "8E"} {
 		if got := octets(n); got != want {

@@ -48,18 +48,16 @@ func topPage(s *control.Status, order func(a, b control.Flow) int, rows, columns
 	if left > 0 {
 		fmt.Fprintf(&b, "… and %d more\n", left)
 	}
-	if columns <= 0 {
-		return b.String()
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	if rows > 0 {
+		lines = lines[:min(len(lines), rows)]
 	}
-	var cut strings.Builder
-	for line := range strings.Lines(b.String()) {
-		line = strings.TrimSuffix(line, "\n")
-		if r := []rune(line); len(r) > columns {
-			line = string(r[:columns])
+	for i, line := range lines {
+		if r := []rune(line); columns > 0 && len(r) > columns {
+			lines[i] = string(r[:columns])
 		}
-		cut.WriteString(line + "\n")
 	}
-	return cut.String()
+	return strings.Join(lines, "\n") + "\n"
 }
 
 // writeFlows writes flows as a table.
