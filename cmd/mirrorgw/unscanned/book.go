@@ -75,20 +75,28 @@ func open(folder string, log *slog.Logger, now func() time.Time) (*Book, error) 
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("the book of what was not scanned: %w", err)
 	}
-	b := &Book{folder: folder, log: log, now: now, day: now().Format(dayFormat), entries: make(map[key]*Entry)}
-	list, err := Read(folder, b.day)
+	b := &Book{folder: folder, log: log, now: now}
+	if err := b.beginLocked(now().Format(dayFormat)); err != nil {
+		return nil, fmt.Errorf("the book of what was not scanned: %w", err)
+	}
+	return b, nil
+}
+
+// beginLocked goes on with the file of a day, which may be there: after a restart, and where the clock was set back. mu is held, or b is new.
+func (b *Book) beginLocked(day string) error {
+	b.day, b.entries = day, make(map[key]*Entry)
+	list, err := Read(b.folder, day)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("the book of what was not scanned today cannot be read: it is put aside", "error", err)
-		path := b.path(b.day)
-		if err := os.Rename(path, path+".bad"); err != nil {
-			return nil, fmt.Errorf("the book of what was not scanned: %w", err)
+		b.log.Warn("the book of what was not scanned that day cannot be read: it is put aside", "day", day, "error", err)
+		if err := os.Rename(b.path(day), b.path(day)+".bad"); err != nil {
+			return err
 		}
 	}
 	for _, e := range list {
 		b.entries[key{e.Reason, e.Client, e.Server}] = &e
 	}
 	b.expire()
-	return b, nil
+	return nil
 }
 
 // Note counts n mails or flows that were not scanned.
@@ -96,13 +104,12 @@ func (b *Book) Note(why Reason, client netip.Addr, server netip.AddrPort, n uint
 	if n == 0 {
 		return
 	}
-	now := b.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := b.now() // not before it is our turn, or midnight might come and go
 	if day := now.Format(dayFormat); day != b.day {
 		b.writeLocked() // what fails here is logged, and the day is gone
-		b.day, b.entries = day, make(map[key]*Entry)
-		b.expire()
+		_ = b.beginLocked(day) // what could not be put aside is written over
 	}
 	k := key{why, client, server}
 	e := b.entries[k]

@@ -85,6 +85,26 @@ func TestBook(t *testing.T) {
 	}
 }
 
+// A clock that is set back over midnight, and forward again, finds both days as they were.
+func TestClockSetBackOverMidnight(t *testing.T) {
+	folder := t.TempDir()
+	c := &clock{time.Date(2026, 11, 22, 23, 59, 59, 0, time.Local)}
+	b, _ := newBook(t, folder, c)
+	for range 3 {
+		b.Note(Skipped, client, server, 10)
+		c.Time = c.Add(2 * time.Second)
+		b.Note(Bypassed, client, server, 1)
+		c.Time = c.Add(-2 * time.Second)
+	}
+	b.Note(Skipped, client, server, 10)
+	b.flush()
+	for day, want := range map[string]uint64{"2026-11-22": 40, "2026-11-23": 3} {
+		if list, err := Read(folder, day); err != nil || len(list) != 1 || list[0].Count != want {
+			t.Errorf("%s: %v, %v; want %d", day, list, err, want)
+		}
+	}
+}
+
 // Files go after Keep days; what is not ours stays.
 func TestOldFilesGo(t *testing.T) {
 	folder := t.TempDir()
