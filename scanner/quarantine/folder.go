@@ -169,26 +169,6 @@ func remove(root *os.Root, id string) error {
 	return nil
 }
 
-// Stat returns how many items there are and how many octets they count for: those of their mails and flows.
-func (f Folder) Stat() (count int, octets int64, err error) {
-	root, ok, err := f.open()
-	if err != nil || !ok {
-		return 0, 0, err
-	}
-	defer root.Close()
-	names, err := ids(root)
-	if err != nil {
-		return 0, 0, fmt.Errorf("counting quarantine: %w", err)
-	}
-	for _, id := range names {
-		if _, size, err := measure(root, id); err == nil { // else deleted since
-			count++
-			octets += size
-		}
-	}
-	return count, octets, nil
-}
-
 // measure returns what is known of the file of an item's mail, and how many octets the item counts for.
 func measure(root *os.Root, id string) (mail fs.FileInfo, octets int64, err error) {
 	if mail, err = root.Lstat(id + "/" + mailName); err != nil {

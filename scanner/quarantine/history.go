@@ -67,6 +67,7 @@ type History struct {
 	buffered uint64 // records in out
 	recorded uint64
 	lost     uint64
+	failing  bool // the log knows that records are lost
 }
 
 // HistoryCounters says what a History has done.
@@ -134,7 +135,7 @@ func (h *History) write() error {
 		return err
 	}
 	h.recorded += h.buffered
-	h.buffered = 0
+	h.buffered, h.failing = 0, false
 	return nil
 }
 
@@ -191,9 +192,13 @@ func (h *History) open(at time.Time) (err error) {
 	return nil
 }
 
-// fail says that records are lost, those in memory among them, and begins anew with the next one.
+// fail says that records are lost, those in memory among them, and begins anew with the next one. The log hears of it once, until records
+// are written again: a disk may be full for hours.
 func (h *History) fail(err error) {
-	h.log.Warn("what is delivered is not recorded", "error", err)
+	if !h.failing {
+		h.log.Warn("what is delivered is not recorded", "error", err)
+	}
+	h.failing = true
 	_ = h.end() // it has failed already
 	h.lost += h.buffered
 	h.buffered = 0

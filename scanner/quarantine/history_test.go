@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -197,6 +198,32 @@ func TestHistoryOnAFullDisk(t *testing.T) {
 		if got, want := h.Counters(), (HistoryCounters{Recorded: 2, Lost: c.lost}); got != want {
 			t.Errorf("%s: when there is room again %+v, want %+v", name, got, want)
 		}
+	}
+}
+
+// While the disk is full the log says so once, and once more when it was full again after records were written.
+func TestLostRecordsAreToldOnce(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	h := openHistory(t, openStore(t, t.TempDir()), 30*24*time.Hour)
+	var log strings.Builder
+	h.log = slog.New(slog.NewTextHandler(&log, nil))
+	for want := 1; want <= 2; want++ {
+		for range 3 {
+			deliver(h, at, "10.0.0.1:1", 1)
+			full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.file.Close()
+			h.file = full
+			h.out.Reset(full)
+			fill(h, at)
+		}
+		if got := strings.Count(log.String(), "is not recorded"); got != want {
+			t.Errorf("%d lines, want %d: %s", got, want, log.String())
+		}
+		deliver(h, at, "10.0.0.1:1", 1)
+		h.flush()
 	}
 }
 

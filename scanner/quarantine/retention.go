@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,9 +38,8 @@ type room struct {
 	counted bool  // kept is known
 	kept    int64 // octets of the items, at most: others may have deleted some since they were counted
 	writing int64 // octets of the items being written
-	expired uint64
-	full    uint64
-	again   uint64
+
+	expired, full, again atomic.Uint64
 }
 
 // Counters says what a Store has done.
@@ -51,9 +51,7 @@ type Counters struct {
 
 // Counters returns the figures so far.
 func (s *Store) Counters() Counters {
-	s.room.mu.Lock()
-	defer s.room.mu.Unlock()
-	return Counters{Expired: s.room.expired, Full: s.room.full, Again: s.room.again}
+	return Counters{Expired: s.room.expired.Load(), Full: s.room.full.Load(), Again: s.room.again.Load()}
 }
 
 // SetLimits changes the limits; they hold from the next Keep and the next look of Run on. Errors: Keep is below MinKeep, or
@@ -116,7 +114,7 @@ func (s *Store) makeRoom(size int64) (err error) {
 		if err == nil {
 			s.room.writing += size
 		} else if errors.Is(err, ErrFull) {
-			s.room.full++
+			s.room.full.Add(1)
 		}
 	}()
 	if s.room.counted {
@@ -225,7 +223,7 @@ func (s *Store) expire(a aged, why string) error {
 		return err
 	}
 	s.room.kept -= a.size
-	s.room.expired++
+	s.room.expired.Add(1)
 	s.log.Info("quarantine: item removed", "id", a.id, "size", a.size, "age", s.now().Sub(a.since).Round(time.Second), "why", why)
 	return nil
 }

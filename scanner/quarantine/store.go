@@ -37,6 +37,7 @@ type Store struct {
 	room room
 
 	recent recent
+	tally  tally
 }
 
 // Open creates the quarantine in dir where there is none, locks it, sees to its permissions, and removes what a crash left
