@@ -45,15 +45,16 @@ type intake struct {
 	waiting   func(now time.Time) time.Duration // how long a mail has waited while no verdict was reached
 	log       *slog.Logger
 
+	relieved time.Time // look's alone
+
 	mu       sync.Mutex
 	bounds   config.Bounds // all guarded by mu
 	watchdog config.Watchdog
 	bypass   bool      // by request
 	until    time.Time // of bypass; the zero value: without end
 	memory   memoryLevel
-	detail   string // of memory
-	stuck    bool   // the watchdog's finding
-	relieved time.Time
+	detail   string         // of memory
+	stuck    bool           // the watchdog's finding
 	now      control.Intake // as it was last put in place
 	reminded time.Time
 }
@@ -82,16 +83,16 @@ func (i *intake) request(on bool, d time.Duration, now time.Time) (control.Intak
 	return i.now, nil
 }
 
-// look finds out how things are and does what follows.
+// look finds out how things are and does what follows. It is called by one goroutine.
 func (i *intake) look(now time.Time) {
 	share, detail := i.gauge()
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.memory == memoryFine && share >= memoryLow && now.Sub(i.relieved) >= memoryRelief {
+	if share >= memoryLow && now.Sub(i.relieved) >= memoryRelief && i.mayScan() {
 		i.relieved = now
-		i.relieve() // what is garbage is not in use
+		i.relieve() // what is garbage is not in use. It takes its time, and without the lock every mail may go on
 		share, detail = i.gauge()
 	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	i.memory, i.detail = i.memory.next(share), detail
 	if i.bypass && !i.until.IsZero() && !now.Before(i.until) {
 		i.bypass = false

@@ -110,7 +110,14 @@ func TestMemoryGuard(t *testing.T) {
 func TestGarbageIsNoReason(t *testing.T) {
 	b := newIntakeBench(t, "")
 	b.share = 0.97
-	b.relieve = func() { b.share = 0.4 }
+	b.relieve = func() {
+		b.share = 0.4
+		if !b.mu.TryLock() {
+			t.Error("every mail waits for the collection")
+			return
+		}
+		b.mu.Unlock()
+	}
 	b.after(time.Second)
 	b.want(t, "after a collection", control.IntakeServe, "")
 }

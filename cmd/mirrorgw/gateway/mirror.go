@@ -205,8 +205,11 @@ func (m *Mirror) Run(ctx context.Context) (err error) {
 		m.forwarder.Withdraw()            // no earlier: what workstations send us ends when they know
 		err = errors.Join(err, m.close()) // ends the loops
 		forwarding.Wait()
-		if m.mail != nil {
-			err = errors.Join(err, m.mail.engine.Close())
+		m.mu.RLock()
+		rooms := m.mail // a reload may be ending only now
+		m.mu.RUnlock()
+		if rooms != nil {
+			err = errors.Join(err, rooms.engine.Close())
 		}
 	}()
 	ports := make([]forwarder.Port, len(m.device.Queues()))
