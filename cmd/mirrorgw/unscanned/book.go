@@ -108,7 +108,7 @@ func (b *Book) Note(why Reason, client netip.Addr, server netip.AddrPort, n uint
 	defer b.mu.Unlock()
 	now := b.now() // not before it is our turn, or midnight might come and go
 	if day := now.Format(dayFormat); day != b.day {
-		b.writeLocked() // what fails here is logged, and the day is gone
+		b.writeLocked()        // what fails here is logged, and the day is gone
 		_ = b.beginLocked(day) // what could not be put aside is written over
 	}
 	k := key{why, client, server}
