@@ -119,7 +119,7 @@ func isRoom(word string) bool {
 }
 
 // named matches the name of a test, a fuzz target or a transcript.
-var named = regexp.MustCompile(`^(Test|Fuzz)\w+$|^(p\d\d|session)-[a-z0-9-]+$`)
+var named = regexp.MustCompile(`^(Test|Fuzz)\w+$|^(p\d\d|g\d|i\d|session|released)-[a-z0-9-]+$`)
 
 // testsIn returns the names of the tests, fuzz targets and transcripts in a folder.
 func testsIn(t *testing.T, dir string) map[string]bool {

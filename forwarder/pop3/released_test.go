@@ -1,6 +1,7 @@
 package pop3
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"mirrorgw/scanner"
 )
@@ -75,6 +78,53 @@ func (b *outbox) consumption() string {
 		return "none"
 	}
 	return strings.Join(b.consumed, " ")
+}
+
+// P22: the server is kept alive while the client takes its time with a released mail, and the reply to the NOOP is nobody's.
+func TestServerIsKeptAliveDuringReleasedMail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mail := strings.Repeat("line\r\n", 10_000)
+		releases := &outbox{mails: map[string][]Released{"anna": {{ID: "0123456789ab", Size: int64(len(mail))}}}, text: map[string]string{"0123456789ab": mail}}
+		relay, err := New(Config{Judge: &clerk{}, Releases: releases})
+		if err != nil {
+			t.Fatal(err)
+		}
+		clientEnd, serverEnd, result := serve(t.Context(), relay)
+		server, replies := newParty(serverEnd), bufio.NewReader(clientEnd)
+		heard := func(want string) {
+			t.Helper()
+			if line, err := replies.ReadString('\n'); line != want {
+				t.Fatalf("client got %q, %v, want %q", line, err, want)
+			}
+		}
+		for _, s := range [][2]string{{"", "+OK ready\r\n"}, {"USER anna\r\n", "+OK\r\n"}, {"PASS b\r\n", "+OK in\r\n"}} {
+			_, _ = io.WriteString(clientEnd, s[0])
+			synctest.Wait()
+			server.writes <- []byte(s[1])
+			heard(s[1])
+		}
+		synctest.Wait()
+		server.writes <- []byte("+OK 0 0\r\n") // to the gateway's STAT
+		_, _ = io.WriteString(clientEnd, "RETR 1\r\n")
+		heard(fmt.Sprintf("+OK %d octets\r\n", len(mail)))
+		time.Sleep(aliveEvery + time.Second) // the bubble's clock
+		synctest.Wait()
+		if got, _ := server.received(); got != "USER anna\r\nPASS b\r\nSTAT\r\nNOOP\r\n" {
+			t.Errorf("server has got %q", got)
+		}
+		server.writes <- []byte("+OK alive\r\n")
+		for range 10_000 {
+			heard("line\r\n")
+		}
+		heard(".\r\n")
+		_, _ = io.WriteString(clientEnd, "NOOP\r\n")
+		synctest.Wait()
+		server.writes <- []byte("+OK noop\r\n")
+		heard("+OK noop\r\n")
+		clientEnd.Close()
+		<-result
+		server.close()
+	})
 }
 
 // Law: what stuffer writes is one reply, in whatever pieces it comes, and holds the mail and at most a CRLF to end its last line.
