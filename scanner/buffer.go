@@ -47,7 +47,9 @@ type Buffer struct {
 	spool Spool
 	mem   []byte   // the content, or with a file what of its end is not in there yet; its capacity is taken from the quota's memory
 	file  *os.File // nil while the content is in mem
-	size  int64    // once there is a file, taken from the quota's disk
+	from  int64    // where in the file the content begins
+	lent  bool     // mem or file is another buffer's
+	size  int64    // once there is a file of its own, taken from the quota's disk
 
 	early *Early // what engines have been doing about the content since before it was whole; nil: nothing
 }
@@ -234,7 +236,7 @@ func (b *Buffer) ReadAt(p []byte, off int64) (n int, err error) {
 	}
 	written := b.written()
 	if off < written {
-		n, err = b.file.ReadAt(p[:min(int64(len(p)), written-off)], off)
+		n, err = b.file.ReadAt(p[:min(int64(len(p)), written-off)], b.from+off)
 		if err != nil {
 			return n, err
 		}
@@ -250,31 +252,39 @@ func (b *Buffer) ReadAt(p []byte, off int64) (n int, err error) {
 
 // region returns the content as memory or as a file; see Part.Region. Where the end of it cannot be written to the file, which
 // WriteTo would have told, the file is closed: no engine shall find a part of a content clean.
-func (b *Buffer) region() (mem []byte, file *os.File) {
+func (b *Buffer) region() (mem []byte, file *Stretch) {
 	if b.file == nil {
 		return b.mem, nil
 	}
 	if b.flush() != nil {
 		b.file.Close()
 	}
-	return nil, b.file
+	return nil, &Stretch{File: b.file, At: b.from}
 }
 
-// view returns what stands from at to end in b, which is in memory, as a buffer that takes none. It is not written to, and not read after b
-// is closed.
-func (b *Buffer) view(at, end int64) *Buffer {
-	return &Buffer{mem: b.mem[at:end:end], size: end - at} // of no spool, to which Close would give what is not its own
+// view returns what stands from at to end in b as a buffer that takes no room. It is not written to, and not read after b is closed. Errors:
+// those of the file, see WriteTo.
+func (b *Buffer) view(at, end int64) (*Buffer, error) {
+	if b.file == nil {
+		return &Buffer{mem: b.mem[at:end:end], lent: true, size: end - at}, nil
+	}
+	if err := b.flush(); err != nil {
+		return nil, err
+	}
+	return &Buffer{file: b.file, from: b.from + at, lent: true, size: end - at}, nil
 }
 
 // Close gives memory and file back. The buffer is not usable afterwards. Calling it again does nothing.
 func (b *Buffer) Close() error {
 	f := b.file
-	b.spool.Quota.give(int64(cap(b.mem)), 0)
-	if f != nil {
-		b.spool.Quota.give(0, b.size)
+	if !b.lent {
+		b.spool.Quota.give(int64(cap(b.mem)), 0)
+		if f != nil {
+			b.spool.Quota.give(0, b.size)
+		}
 	}
 	b.mem, b.file, b.size = nil, nil, 0
-	if f == nil {
+	if f == nil || b.lent {
 		return nil
 	}
 	return f.Close()

@@ -48,6 +48,22 @@ func FuzzBuffer(f *testing.F) {
 		if mem, file := b.region(); file != nil && mem != nil {
 			t.Fatal("content is in memory and in a file")
 		}
+		from := random.Int64N(int64(len(content)) + 1)
+		end := from + random.Int64N(int64(len(content))+1-from)
+		view, err := b.view(from, end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if view, err = view.view(0, view.Size()); err != nil { // as of a message in a message
+			t.Fatal(err)
+		}
+		got, err = regionBytes(NewPart("", "", "", view))
+		if again, rerr := io.ReadAll(view.Reader()); err != nil || rerr != nil || !bytes.Equal(got, content[from:end]) || !bytes.Equal(again, got) {
+			t.Fatalf("view of %d to %d: %d octets, read %d, %v, %v", from, end, len(got), len(again), err, rerr)
+		}
+		if err := view.Close(); err != nil {
+			t.Fatal(err)
+		}
 		off := random.Int64N(int64(len(content)) + 1)
 		piece := make([]byte, random.IntN(50))
 		n, err := b.ReadAt(piece, off)
@@ -98,7 +114,7 @@ func TestBufferGatheredWithoutRoom(t *testing.T) {
 		t.Errorf("WriteTo: %d, %v", n, err)
 	}
 	_, file := b.region()
-	if _, err := file.Stat(); !errors.Is(err, os.ErrClosed) {
+	if _, err := file.File.Stat(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("an engine is shown a file: %v", err)
 	}
 }
@@ -112,7 +128,7 @@ func TestBufferFileHasNoName(t *testing.T) {
 	}
 	if _, file := b.region(); file == nil {
 		t.Fatal("nothing was spilled")
-	} else if info, err := file.Stat(); err != nil || info.Mode().Perm() != 0o600 {
+	} else if info, err := file.File.Stat(); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	entries, err := os.ReadDir(dir)

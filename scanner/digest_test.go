@@ -25,6 +25,7 @@ func TestDigestPutOff(t *testing.T) {
 		"twice as it is":            {[]string{part("7bit", text), part("8bit", text)}, 1},
 		"as it is, then encoded":    {[]string{part("7bit", text), part("base64", encoded)}, 1},
 		"encoded, then as it is":    {[]string{part("base64", encoded), part("7bit", text)}, 1},
+		"in two encodings":          {[]string{part("quoted-printable", strings.ReplaceAll(text, "o", "=6F")), part("base64", encoded)}, 1},
 		"three of one size":         {[]string{part("7bit", other), part("7bit", text), part("base64", encoded)}, 2},
 		"none of one size":          {[]string{part("7bit", text), part("7bit", text+"."), part("base64", encoded[:20])}, 3},
 		"in what an opener found":   {[]string{part("7bit", text), part("7bit", "crate[x="+text+"]")}, 2},

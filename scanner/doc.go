@@ -54,10 +54,10 @@
 //     asked about together with its first part, where the engine takes two at once. A larger one is asked about while the walk
 //     takes it apart, and takes two processors. Its answers are noted last and then put first, so that no verdict depends on which was faster; an engine
 //     that fails is asked about one more part of such a mail than of a small one.
-//   - 2026: a part that stands unencoded in a content in memory is a view of it (Buffer.view). In a file it is copied: an engine is given a
-//     file whole.
-//   - 2026: the digest of a body that is not encoded is put off until there is another content of its size, which is seldom (digest.go): it
-//     can be made from the whole mail later. Of a mail of 10 MB of text that was a fifth of taking it apart.
+//   - 2026: a part that is not encoded is a view of the content it stands in (Buffer.view), in memory as in its file, of which engines are given a
+//     stretch (Part.Region). One that fits into memory is read there from the file.
+//   - 2026: the digest of a body of the mail is put off until there is another content of its size, which is seldom (digest.go): it can be made
+//     from the whole mail later. Of a mail of 10 MB that was a fifth of taking it apart.
 //   - 2026: no ICAP (RFC 3507). The Go clients there are were not to be had from the module proxy, so none could be judged, and one of
 //     our own is not what this program is for. Reverse when there is one that is kept up.
 //   - 2026: a mail whose engines are slow is rehearsed beside them (rehearsal.go): taken apart once more without asking, and where that meets a limit,

@@ -79,6 +79,12 @@ func (p *Part) Reader() *io.SectionReader { return p.content.Reader() }
 // stand. For any other part there are none. The slice is borrowed.
 func (p *Part) Leaves() []Leaf { return p.leaves }
 
-// Region returns the whole content either as memory or, when file is not nil, as an unlinked file of Size octets whose
-// offset is not used. Both are borrowed: read only, and not after Scan returns.
-func (p *Part) Region() (mem []byte, file *os.File) { return p.content.region() }
+// Region returns the whole content either as memory or, when file is not nil, as a stretch of Size octets of a file. Both are
+// borrowed: read only, and not after Scan returns.
+func (p *Part) Region() (mem []byte, file *Stretch) { return p.content.region() }
+
+// Stretch is where in an unlinked file a content stands, of which the file may hold more on either side. The file's own offset is not used.
+type Stretch struct {
+	File *os.File
+	At   int64 // of the first octet
+}

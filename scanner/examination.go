@@ -126,12 +126,26 @@ func (x *examination) newBuffer() *Buffer {
 	return &Buffer{spool: spool}
 }
 
-// view is newBuffer for what stands from at to end in content, which is in memory. Errors: ErrTooLarge.
+// view is newBuffer for what stands from at to end in content. It takes no room, but for a content that stands in a file and fits into memory,
+// from which it is faster read again and again. Errors: ErrTooLarge; those of the file.
 func (x *examination) view(content *Buffer, at, end int64) (*Buffer, error) {
-	if end-at > x.scanner.limits.Expanded-x.expanded {
+	size := end - at
+	if size > x.scanner.limits.Expanded-x.expanded {
 		return nil, ErrTooLarge
 	}
-	return content.view(at, end), nil
+	if content.file == nil || size > x.scanner.spool.Memory {
+		return content.view(at, end)
+	}
+	b := x.newBuffer()
+	if !b.grow(int(size)) {
+		return content.view(at, end)
+	}
+	b.mem, b.size = b.mem[:size], size
+	if n, err := content.ReadAt(b.mem, at); n < len(b.mem) {
+		b.Close()
+		return nil, fmt.Errorf("reading back a spooled message: %w", err)
+	}
+	return b, nil
 }
 
 // spoolError records why a part could not be held. It returns ErrStopped, also for ErrStopped.
@@ -147,10 +161,10 @@ func (x *examination) spoolError(err error) error {
 }
 
 // judge asks the engines about a part inside depth containers and has it taken apart. Of a content that has been seen before the
-// findings are known, but for those that go by its names (again.go). at is where it stands in the whole mail, see digest. Errors:
+// findings are known, but for those that go by its names (again.go). from is where it stands in the whole mail, see digest. Errors:
 // ErrStopped when time is up.
-func (x *examination) judge(part *Part, depth int, at int64) error {
-	sum, err := x.digest(part.content, at)
+func (x *examination) judge(part *Part, depth int, from Leaf) error {
+	sum, err := x.digest(part.content, from)
 	if err != nil {
 		return x.stop(CauseError, err.Error())
 	}

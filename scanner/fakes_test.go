@@ -55,7 +55,7 @@ func regionBytes(part *Part) ([]byte, error) {
 	if file == nil {
 		return mem, nil
 	}
-	return io.ReadAll(io.NewSectionReader(file, 0, part.Size()))
+	return io.ReadAll(io.NewSectionReader(file.File, file.At, part.Size()))
 }
 
 // parts returns what the engine was asked about, but for the whole mail.

@@ -80,7 +80,7 @@ func (l *listener) Scan(_ context.Context, part *scanner.Part) (scanner.Findings
 	content, file := part.Region()
 	if file != nil {
 		var err error
-		if content, err = io.ReadAll(io.NewSectionReader(file, 0, part.Size())); err != nil {
+		if content, err = io.ReadAll(io.NewSectionReader(file.File, file.At, part.Size())); err != nil {
 			return nil, err
 		}
 	}

@@ -69,10 +69,6 @@ func (c *contents) Member(name, mediaType string, content io.Reader) error {
 
 // Excerpt implements Contents.
 func (c *contents) Excerpt(at, n int64) error {
-	part := &Part{Verbatim: true}
-	if c.part.content.file != nil {
-		return c.take(part, io.NewSectionReader(c.part.Reader(), at, n))
-	}
 	x := c.exam
 	if err := x.reach(c.depth + 1); err != nil {
 		return err
@@ -81,8 +77,9 @@ func (c *contents) Excerpt(at, n int64) error {
 	if err != nil {
 		return x.spoolError(err)
 	}
+	defer b.Close()
 	x.expanded += n
-	return c.judge(part, b)
+	return c.judge(&Part{Verbatim: true}, b)
 }
 
 // Text implements Contents.
@@ -118,7 +115,7 @@ func (c *contents) take(part *Part, content io.Reader) error {
 // judge has b judged and opened as part, unless the same octets have been. Errors: ErrStopped.
 func (c *contents) judge(part *Part, b *Buffer) error {
 	x := c.exam
-	sum, err := x.digest(b, elsewhere)
+	sum, err := x.digest(b, nowhere())
 	if err != nil {
 		return x.stop(CauseError, err.Error())
 	}

@@ -145,14 +145,15 @@ func (w *walk) leaf(e entity, typ string, params map[string]string, h header, en
 	part.Names = fileNames(h)
 	part.Verbatim = enc == Identity
 	part.finder = finderWalk
-	inner := int64(elsewhere)
+	from, inner := nowhere(), int64(elsewhere)
 	if w.base != elsewhere {
-		w.exam.leaves = append(w.exam.leaves, Leaf{At: w.base + at, End: w.base + end, Encoding: enc})
+		from = Leaf{At: w.base + at, End: w.base + end, Encoding: enc}
+		w.exam.leaves = append(w.exam.leaves, from)
 		if enc == Identity {
-			inner = w.base + at
+			inner = from.At
 		}
 	}
-	if err := w.exam.judge(part, e.depth, inner); err != nil {
+	if err := w.exam.judge(part, e.depth, from); err != nil {
 		return mark{}, err
 	}
 	switch typ {
@@ -165,19 +166,23 @@ func (w *walk) leaf(e entity, typ string, params map[string]string, h header, en
 }
 
 // decode returns the body up to the next boundary, its encoding undone, what ended it, and where. Where ended is true there is no body, and
-// m is what ended the header. The caller closes the body, which takes no room where it stands in memory already.
+// m is what ended the header. The caller closes the body. One that is not encoded is a view of the content.
 //
 // Errors: ErrStopped; those of the buffer; those of the content.
 func (w *walk) decode(enc Encoding, ended bool, m mark) (content *Buffer, _ mark, end int64, err error) {
 	at := w.lines.at()
 	end = at
-	if enc == Identity && w.content.file == nil {
-		if !ended {
-			if m, end, err = w.body(io.Discard); err != nil {
-				return nil, m, end, err
-			}
+	if enc == Identity {
+		switch {
+		case ended:
+		case len(w.lines.open) == 0: // nothing ends it but the content
+			m, end = mark{level: atEOF}, w.content.Size()
+		default:
+			m, end, err = w.body(io.Discard)
 		}
-		content, err = w.exam.view(w.content, at, end)
+		if err == nil {
+			content, err = w.exam.view(w.content, at, end)
+		}
 		return content, m, end, err
 	}
 	content = w.exam.newBuffer()

@@ -42,12 +42,9 @@ func (s *stub) Name() string { return "stub" }
 func (s *stub) Close() error { return nil }
 
 func (s *stub) Scan(_ context.Context, part *scanner.Part) (scanner.Findings, error) {
-	content, file := part.Region()
-	if file != nil {
-		var err error
-		if content, err = io.ReadAll(io.NewSectionReader(file, 0, part.Size())); err != nil {
-			return nil, err
-		}
+	content, err := io.ReadAll(part.Reader())
+	if err != nil {
+		return nil, err
 	}
 	if s.slow != nil && part.Path == "" && bytes.Contains(content, []byte("SLOW")) {
 		s.slow <- struct{}{}

@@ -15,8 +15,8 @@
 // # Ownership and end
 //
 // An Engine owns its C memory and its workers. Close waits for running scans, then gives them back. A worker gets a part of up to 64 KiB
-// within the question, one in memory as a sealed copy, and one in a file by a descriptor that can only be read. In this process Scan
-// lends the part's memory, or a mapping of its file, to libyara and returns only when libyara has let go of it; hence a scan there cannot
+// within the question, one in memory as a sealed copy, and one in a file by a descriptor that can only be read and where in it the part stands. In
+// this process Scan lends the part's memory, or a mapping of its file, to libyara and returns only when libyara has let go of it; hence a scan there cannot
 // be abandoned, only timed out, and libyara counts whole seconds: it may outlast its deadline by up to a second, and a
 // cancellation by what is left until the deadline. A worker is killed two seconds after either.
 //

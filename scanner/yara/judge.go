@@ -5,9 +5,6 @@ package yara
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"runtime"
 	"strings"
 	"time"
 
@@ -54,14 +51,13 @@ func (j *judge) RuleMatching(_ *libyara.ScanContext, r *libyara.Rule) (abort boo
 	return false, nil
 }
 
-// scan runs the rules over content, or over file when that is not nil, for at most time, which counts in whole seconds. name is
-// what the content claims to be called.
+// scan runs the rules over content for at most time, which counts in whole seconds. name is what the content claims to be called.
 //
 // Errors: errTime; what libyara says. What was found by then is in found all the same.
-func (j *judge) scan(content []byte, file *os.File, name string, limit time.Duration) error {
+func (j *judge) scan(content []byte, name string, limit time.Duration) error {
 	j.found = j.found[:0]
 	if j.set.about.Variables {
-		if err := j.define(content, file, name); err != nil {
+		if err := j.define(content, name); err != nil {
 			return err
 		}
 	}
@@ -69,13 +65,7 @@ func (j *judge) scan(content []byte, file *os.File, name string, limit time.Dura
 	seconds := max(limit+time.Second-1, time.Second).Truncate(time.Second)
 	j.s.SetTimeout(seconds)
 	started := time.Now()
-	var err error
-	if file != nil {
-		err = j.s.ScanFileDescriptor(file.Fd())
-		runtime.KeepAlive(file)
-	} else {
-		err = j.s.ScanMem(content)
-	}
+	err := j.s.ScanMem(content)
 	switch {
 	case err == nil:
 		return nil
@@ -87,16 +77,8 @@ func (j *judge) scan(content []byte, file *os.File, name string, limit time.Dura
 }
 
 // define sets the variables for one content.
-func (j *judge) define(content []byte, file *os.File, name string) error {
+func (j *judge) define(content []byte, name string) error {
 	head := content[:min(len(content), headSize)]
-	if file != nil {
-		head = make([]byte, headSize)
-		n, err := file.ReadAt(head, 0)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		head = head[:n]
-	}
 	for i, value := range variables(strings.ReplaceAll(name, "\x00", ""), head) {
 		if err := j.s.DefineVariable(variableNames()[i], value); err != nil {
 			return fmt.Errorf("variable %s: %w", variableNames()[i], err)

@@ -69,8 +69,7 @@ func (l *local) scan(ctx context.Context, part *scanner.Part) (scanner.Findings,
 		}
 	}
 	started := time.Now()
-	mem, file := part.Region()
-	err := j.scan(mem, file, part.Name, timeOf(ctx))
+	err := j.scanPart(ctx, part)
 	if err == nil {
 		idle = j
 	} else {

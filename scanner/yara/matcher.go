@@ -54,8 +54,7 @@ func (m *Matcher) Matches(ctx context.Context, part *scanner.Part) ([]scanner.Ma
 	var p places
 	j.s.SetCallback(&p)
 	started := time.Now()
-	mem, file := part.Region()
-	err = j.scan(mem, file, part.Name, timeOf(ctx))
+	err = j.scanPart(ctx, part)
 	return p.found, scanError(err, started)
 }
 

@@ -33,19 +33,23 @@ const (
 // maxWords bounds the words of an answer, in octets.
 const maxWords = 1 << 10
 
-// A request to scan is a header of scanHeader octets, the name, and the content unless that is in a file:
-// kind, 1 for a file, length of the name (2 octets), nanoseconds to take at most (8).
-const scanHeader = 12
+// A request to scan is a header of scanHeader octets, the name, and the content or, of one that is in a file, where it begins there and its
+// length (8 octets each). The header: kind, 1 for a file, length of the name (2 octets), nanoseconds to take at most (8).
+const (
+	scanHeader  = 12
+	scanStretch = 16
+)
 
 // errRequest is the answer to a request that no gateway sends.
 var errRequest = errors.New("not a request")
 
 // scanRequest is a request to scan, taken apart.
 type scanRequest struct {
-	inFile  bool
-	limit   time.Duration
-	name    string
-	content []byte
+	inFile   bool
+	limit    time.Duration
+	name     string
+	content  []byte
+	at, size int64 // of one in a file
 }
 
 // appendScan appends a request to scan.
@@ -57,6 +61,10 @@ func appendScan(b []byte, r scanRequest) []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(r.name)))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.limit))
 	b = append(b, r.name...)
+	if r.inFile {
+		b = binary.LittleEndian.AppendUint64(b, uint64(r.at))
+		return binary.LittleEndian.AppendUint64(b, uint64(r.size))
+	}
 	return append(b, r.content...)
 }
 
@@ -68,12 +76,21 @@ func parseScan(b []byte) (r scanRequest, err error) {
 	if len(b) < scanHeader+name {
 		return r, errRequest
 	}
-	return scanRequest{
-		inFile:  b[1] == 1,
-		limit:   time.Duration(binary.LittleEndian.Uint64(b[4:])),
-		name:    string(b[scanHeader : scanHeader+name]),
-		content: b[scanHeader+name:],
-	}, nil
+	r = scanRequest{
+		inFile: b[1] == 1,
+		limit:  time.Duration(binary.LittleEndian.Uint64(b[4:])),
+		name:   string(b[scanHeader : scanHeader+name]),
+	}
+	rest := b[scanHeader+name:]
+	switch {
+	case !r.inFile:
+		r.content = rest
+	case len(rest) != scanStretch:
+		return r, errRequest
+	default:
+		r.at, r.size = int64(binary.LittleEndian.Uint64(rest)), int64(binary.LittleEndian.Uint64(rest[8:]))
+	}
+	return r, nil
 }
 
 // appendPlaces appends the places of rules.

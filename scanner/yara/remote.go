@@ -152,21 +152,23 @@ type question struct {
 
 // about makes q ask about part, which it borrows until close.
 func (q *question) about(part *scanner.Part, limit time.Duration) (err error) {
+	r := scanRequest{limit: limit, name: part.Name[:min(len(part.Name), maxWords)], size: part.Size()}
 	mem, file := part.Region()
 	switch {
 	case file != nil:
 		// Opened anew for reading: through the descriptor it was written by, a worker could change the mail.
-		q.file, err = os.Open(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
-		mem = nil
+		q.file, err = os.Open(fmt.Sprintf("/proc/self/fd/%d", file.File.Fd()))
+		r.inFile, r.at = true, file.At
 	case len(mem) > maxInline:
 		q.file, err = sealed(mem)
-		mem = nil
+		r.inFile = true
+	default:
+		r.content = mem
 	}
 	if err != nil {
 		return fmt.Errorf("handing a part to a worker: %w", err)
 	}
-	name := part.Name[:min(len(part.Name), maxWords)]
-	q.message = appendScan(q.message[:0], scanRequest{inFile: q.file != nil, limit: limit, name: name, content: mem})
+	q.message = appendScan(q.message[:0], r)
 	return nil
 }
 

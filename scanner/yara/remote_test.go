@@ -83,6 +83,7 @@ func TestInlineAndFile(t *testing.T) {
 // FuzzRequest: whatever a worker is asked, it answers within the limit.
 func FuzzRequest(f *testing.F) {
 	f.Add(appendScan(nil, scanRequest{limit: 1e9, name: "a.exe", content: []byte("content")}))
+	f.Add(appendScan(nil, scanRequest{inFile: true, limit: 1e9, at: 3, size: 5}))
 	f.Add([]byte{byte(kindScan)})
 	f.Add([]byte{byte(kindLoad), 1})
 	f.Add(append([]byte{byte(kindRules)}, "/a/path"...))

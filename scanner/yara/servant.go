@@ -94,7 +94,15 @@ func (s *servant) scan(request []byte, file *os.File) error {
 	if err != nil || s.judge == nil || r.inFile != (file != nil) {
 		return errRequest
 	}
-	err = s.judge.scan(r.content, file, r.name, r.limit)
+	if r.inFile {
+		m, err := mapStretch(file, r.at, r.size)
+		if err != nil {
+			return err
+		}
+		defer m.close()
+		r.content = m.content
+	}
+	err = s.judge.scan(r.content, r.name, r.limit)
 	s.answer = appendPlaces(s.answer, s.judge.found)
 	if err == nil || errors.Is(err, errTime) {
 		return err

@@ -63,7 +63,7 @@ func (set *ruleSet) try(texts []source) error {
 	t := trial{judge: j, all: set.rules.GetRules(), until: processorTime() + timing, slow: make(map[int]Slow)}
 	t.time(texts)
 	for _, content := range samples(longSample) {
-		switch err := j.scan(content, nil, "", trialTime); {
+		switch err := j.scan(content, "", trialTime); {
 		case errors.Is(err, errTime):
 			return fmt.Errorf("yara rules: they take more than %v for %d octets: %s", trialTime, len(content), t.worst())
 		case err != nil:
@@ -164,7 +164,7 @@ func (j *judge) measure(contents [][]byte, rounds int) time.Duration {
 	for range rounds {
 		started := processorTime()
 		for _, c := range contents {
-			if j.scan(c, nil, "", time.Second) != nil { // out of time, or else found out when all rules are tried
+			if j.scan(c, "", time.Second) != nil { // out of time, or else found out when all rules are tried
 				break
 			}
 		}
