@@ -110,7 +110,7 @@ func writeStatus(w io.Writer, s *control.Status) error {
 	for _, e := range s.Engines {
 		row("engine", "%s %s  %s", quote(e.Name), quote(e.State), plain(e.Detail))
 	}
-	row("quarantine", "%d mails  %d octets", s.Quarantine.Count, s.Quarantine.Bytes)
+	row("quarantine", "%d mails  %d octets  %s", s.Quarantine.Count, s.Quarantine.Bytes, plain(s.Quarantine.Detail))
 	for _, room := range slices.Sorted(maps.Keys(s.Events)) {
 		for _, name := range slices.Sorted(maps.Keys(s.Events[room])) {
 			if n := s.Events[room][name]; n > 0 {

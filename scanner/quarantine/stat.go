@@ -1,11 +1,15 @@
 package quarantine
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
 // tally is what a Store knows of how many items there are. It is asked for again and again, and there may be many: an item does not
@@ -50,5 +54,25 @@ func (t *tally) lookLocked(root *os.Root) error {
 	t.sizes = sizes
 	t.count.Store(int64(len(sizes)))
 	t.octets.Store(octets)
+	return nil
+}
+
+// Fault says why nothing can be kept, as far as that shows without trying: the folder was taken away since it was opened, or cannot be
+// written to. nil: it can. To be full is no fault.
+func (s *Store) Fault() error {
+	opened, err := s.root.Stat(".")
+	if err != nil {
+		return fmt.Errorf("looking at the folder: %w", err)
+	}
+	there, err := os.Stat(s.dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !os.SameFile(opened, there):
+		return fmt.Errorf("%s is not the folder any more that was there at the start: put it back, or restart the gateway", s.dir)
+	case err != nil:
+		return err
+	}
+	if err := unix.Access(s.dir, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("no mail can be kept in %s: %w", s.dir, err)
+	}
 	return nil
 }

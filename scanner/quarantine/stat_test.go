@@ -1,6 +1,7 @@
 package quarantine
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,4 +33,29 @@ func TestStatLooksOnce(t *testing.T) {
 	check("while another looks", 1, 5)
 	s.tally.mu.Unlock()
 	check("afterwards", 2, 13)
+}
+
+// A folder that was taken away is a fault, whether or not there is another in its place.
+func TestFault(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "quarantine")
+	s := openStore(t, dir)
+	check := func(when string, want bool) {
+		t.Helper()
+		if err := s.Fault(); (err != nil) != want {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	check("at first", false)
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	check("taken away", true)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	check("another in its place", true)
+	if err := errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)); err != nil {
+		t.Fatal(err)
+	}
+	check("put back", false)
 }

@@ -33,7 +33,7 @@ type Health string
 const (
 	OK       Health = "ok"       // frames flow and every engine has passed its self-test
 	Starting Health = "starting" // not all of that yet
-	Failing  Health = "failing"  // a part of it has stopped working; Device, Engines, Routers and Doctor tell which
+	Failing  Health = "failing"  // a part of it has stopped working; Device, Engines, Routers, Quarantine and Doctor tell which
 	Draining Health = "draining" // asked to end: takes no new session
 )
 
@@ -75,8 +75,9 @@ type Engine struct {
 
 // Quarantine is what is kept of replaced mail.
 type Quarantine struct {
-	Count uint64 `json:"count"`
-	Bytes uint64 `json:"bytes"`
+	Count  uint64 `json:"count"`
+	Bytes  uint64 `json:"bytes"`
+	Detail string `json:"detail,omitempty"` // why nothing can be kept; absent: it can
 }
 
 // Finding is how one check for what would defeat the gateway came out.

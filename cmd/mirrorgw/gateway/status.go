@@ -46,9 +46,7 @@ func (m *Mirror) Status() control.Status {
 		s.Routers = append(s.Routers, router)
 	}
 	s.Device = m.deviceStatus()
-	if count, bytes, err := m.store.Stat(); err == nil { // else: shown as empty, and what fails is logged when it is used
-		s.Quarantine = control.Quarantine{Count: uint64(count), Bytes: uint64(bytes)}
-	}
+	s.Quarantine = m.quarantineStatus()
 	s.Intake = m.intake.state()
 	s.Bypass = s.Intake.State == control.IntakeForward
 	s.Events["spool"] = figures(m.quota.Counters())
@@ -107,6 +105,19 @@ func (m *Mirror) deviceStatus() control.Device {
 	return d
 }
 
+// quarantineStatus returns what is in quarantine, and why nothing can be put there.
+func (m *Mirror) quarantineStatus() control.Quarantine {
+	count, octets, err := m.store.Stat()
+	q := control.Quarantine{Count: uint64(count), Bytes: uint64(octets)}
+	if fault := m.store.Fault(); fault != nil { // which says what to do
+		err = fault
+	}
+	if err != nil {
+		q.Detail = err.Error()
+	}
+	return q
+}
+
 // figures returns the numbers in a room's struct of counters, named as its fields are, in snake case.
 func figures(counters any) map[string]uint64 {
 	v := reflect.ValueOf(counters)
@@ -147,7 +158,7 @@ func (m *Mirror) health(s *control.Status) control.Health {
 	if s.Device.State != stack.DeviceUp.String() {
 		return control.Failing
 	}
-	if s.Intake.Failing {
+	if s.Intake.Failing || s.Quarantine.Detail != "" { // infected mail then has nowhere to go
 		return control.Failing
 	}
 	for _, r := range s.Routers {
