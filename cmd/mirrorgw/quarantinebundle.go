@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -102,7 +103,7 @@ func (p *program) newBundle(ctx context.Context, cfg *config.Config, id string) 
 	l := letter{source: source}
 	if err := l.hold(ctx, cfg.Spool); err != nil || !l.complete {
 		l.close()
-		return nil, errors.Join(fmt.Errorf("reading %s back", id), err)
+		return nil, fmt.Errorf("reading %s back: %w", id, cmp.Or(err, scanner.ErrTooLarge))
 	}
 	b.mail = l.mail
 	source.Close()

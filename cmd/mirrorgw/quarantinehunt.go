@@ -102,7 +102,10 @@ func (p *program) addSums(sums map[string]bool, word string) error {
 		}
 		sums[sum] = true
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
 
 // sha256Of reads a SHA-256 and returns it in lower case.

@@ -13,7 +13,8 @@ import (
 	"mirrorgw/scanner/spam"
 )
 
-// markerAfter returns what marks spam under cfg, nil for nothing. A filter that the rooms before, nil at the start, did not ask must be
+// markerAfter returns what marks spam under cfg, nil for nothing: what the rooms before had where nothing has changed, since its figures
+// go on and the filter has one limit. A filter that the rooms before, nil at the start, did not ask must be
 // within reach of this process, which has been confined since.
 //
 // Errors: what is wrong with an address; that it is out of reach.
@@ -21,6 +22,9 @@ func (m *Mirror) markerAfter(ctx context.Context, cfg *config.Config, before *ma
 	c := spam.Config{Rspamd: cfg.Spam.Rspamd, Spamd: cfg.Spam.Spamd, Tag: cfg.Spam.Tag, Subject: cfg.Spam.Subject, Field: cfg.Spam.IspHeader, Log: m.log}
 	if c.Empty() {
 		return nil, nil
+	}
+	if before != nil && before.spam != nil && before.cfg.Spam == cfg.Spam {
+		return before.spam, nil
 	}
 	marker, err := spam.New(c)
 	if err != nil {
