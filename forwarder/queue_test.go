@@ -278,7 +278,7 @@ func TestRunEndsWithContext(t *testing.T) {
 
 func TestReasonNames(t *testing.T) {
 	seen := map[string]bool{}
-	for _, r := range Reasons() {
+	for r := range reasons {
 		name := r.String()
 		if name == "" || seen[name] || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
 			t.Errorf("reason %d is %q", r, name)

@@ -96,7 +96,15 @@ func (m *Mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 	if rooms.judge, err = newJudge(judging); err != nil {
 		return nil, err
 	}
-	released := newReleases(m.store.Folder, m.log)
+	if rooms.relays, err = m.newRelays(cfg, rooms.judge, before); err != nil {
+		return nil, err
+	}
+	return rooms, nil
+}
+
+// newRelays builds a relay for each rule of cfg.
+func (m *Mirror) newRelays(cfg *config.Config, j *scanner.Judge, before *mailRooms) (relays []*pop3.Relay, err error) {
+	released, judge := newReleases(m.store.Folder, m.log), watchedJudge{j, m}
 	for i, rule := range cfg.Intercept {
 		mode := pop3.Hide
 		if rule.STLS == config.STLSPass {
@@ -110,7 +118,6 @@ func (m *Mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		if before != nil {
 			newRelay = before.relays[i].Successor
 		}
-		judge := watchedJudge{rooms.judge, m}
 		relay, err := newRelay(pop3.Config{
 			STLS: mode, NotPOP3: foreign, Drip: rule.Drip, Budget: rule.Budget, Pad: rule.Pad, Spool: m.spoolOf(cfg),
 			Judge: judge, Early: judge, Unscanned: m.noteUnread, Releases: released,
@@ -119,9 +126,9 @@ func (m *Mirror) newMailRooms(ctx context.Context, cfg *config.Config, before *m
 		if err != nil {
 			return nil, fmt.Errorf("rule %q: %w", rule.Name, err)
 		}
-		rooms.relays = append(rooms.relays, relay)
+		relays = append(relays, relay)
 	}
-	return rooms, nil
+	return relays, nil
 }
 
 // noticeConfig says how the notices of a configuration are written.

@@ -57,18 +57,9 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	var confinement string
-	if o.Confine != nil { // every file and socket is open, and no frame has been looked at
-		report, err := o.Confine(cfg, o.File.Path)
-		if err != nil {
-			return err // what the gateway has open ends with the process
-		}
-		confinement = report.String()
-		if report.Confined() {
-			log.Info("process confined", "confinement", confinement)
-		} else {
-			log.Warn("process not confined", "confinement", confinement)
-		}
+	confinement, err := o.confineProcess(log) // every file and socket is open, and no frame has been looked at
+	if err != nil {
+		return err // what the gateway has open ends with the process
 	}
 
 	tell := func(state string) {
@@ -141,4 +132,22 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+}
+
+// confineProcess confines the process, if that is wanted, and returns how it is confined, in a line.
+func (o Options) confineProcess(log *slog.Logger) (confinement string, err error) {
+	if o.Confine == nil {
+		return "", nil
+	}
+	report, err := o.Confine(&o.File.Config, o.File.Path)
+	if err != nil {
+		return "", err
+	}
+	confinement = report.String()
+	if report.Confined() {
+		log.Info("process confined", "confinement", confinement)
+	} else {
+		log.Warn("process not confined", "confinement", confinement)
+	}
+	return confinement, nil
 }
