@@ -23,7 +23,7 @@ func (p *program) quarantineHuntCommand() *cli.Command {
 		Usage:     "tell to whom a mail was delivered that is known to be malware by now",
 		ArgsUsage: "[SHA256|FILE|-]…",
 		Description: "FILE and - (standard input) are lists with one SHA-256 a line, as sha256sum writes them. Without an argument it is every mail\n" +
-			"in quarantine that the rules find infected now. A gateway that runs does the same after each reload, and when it keeps an\n" +
+			"in quarantine that the rules find infected now and that was not released. A gateway that runs does the same after each reload, and when it keeps an\n" +
 			"infected mail, and logs what it finds. What was delivered is known for quarantine.history.\n\n" +
 			"Exit code: 0 nobody has it, 1 somebody has.",
 		Flags:  []cli.Flag{jsonFlag()},

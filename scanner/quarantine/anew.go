@@ -10,7 +10,7 @@ import (
 )
 
 // Infected judges with sc what is in quarantine, each mail held in a buffer of spool, and returns the hashes of what is infected now, as
-// Hunt takes them.
+// Hunt takes them. What was released is left out: who has that, has it by somebody's decision.
 //
 // Errors: ctx's when it has ended; what could not be read or judged, with the hashes of the others.
 func (f Folder) Infected(ctx context.Context, sc *scanner.Scanner, spool scanner.Spool) (map[string]bool, error) {
@@ -18,6 +18,9 @@ func (f Folder) Infected(ctx context.Context, sc *scanner.Scanner, spool scanner
 	sums := make(map[string]bool)
 	wrong := []error{err}
 	for _, item := range items {
+		if item.Release != NotReleased {
+			continue
+		}
 		infected, err := f.infectedNow(ctx, item.ID, sc, spool)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

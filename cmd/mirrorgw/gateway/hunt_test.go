@@ -43,7 +43,8 @@ func TestHunter(t *testing.T) {
 	}
 	t.Cleanup(func() { store.Close() })
 	const known = "Subject: hello\r\n\r\nmalware\r\n"
-	if _, err := store.Keep(t.Context(), infected(known), strings.NewReader(known)); err != nil {
+	kept, err := store.Keep(t.Context(), infected(known), strings.NewReader(known))
+	if err != nil {
 		t.Fatal(err)
 	}
 	history, err := quarantine.OpenHistory(store, 30*24*time.Hour)
@@ -93,6 +94,11 @@ func TestHunter(t *testing.T) {
 		if h.found.Load() != 2 || m.mail.sessions != 0 {
 			t.Errorf("%d found, %d sessions", h.found.Load(), m.mail.sessions)
 		}
+		if _, err := store.Release(kept); err != nil {
+			t.Fatal(err)
+		}
+		h.reloaded()
+		says("") // who has that now has it by somebody's decision
 		cancel()
 		<-done
 	})
