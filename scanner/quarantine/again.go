@@ -72,6 +72,7 @@ func (s *Store) again(of fingerprint, size int64) (id string, ok bool) {
 	if err := s.root.Chtimes(id+"/"+mailName, now, now); err != nil {
 		return "", false
 	}
+	s.tally.forget(id)
 	s.room.again.Add(1)
 	return id, true
 }

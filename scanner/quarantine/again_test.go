@@ -108,3 +108,31 @@ func TestKeepAgainAfterAnError(t *testing.T) {
 		t.Errorf("%s, %v", id, err)
 	}
 }
+
+// A mail that was kept again is as old as that, also where its item had been looked at before.
+func TestAgainBeginsAnew(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	begun, item := time.Now(), newItem("x")
+	keep := func() string {
+		id, err := s.Keep(t.Context(), item, strings.NewReader("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	id := keep()
+	if count, _, err := s.Stat(); count != 1 || err != nil {
+		t.Fatalf("%d items, %v", count, err)
+	}
+	s.now = func() time.Time { return begun.Add(DefaultKeep - day) }
+	if again := keep(); again != id {
+		t.Fatalf("kept as %s, not %s", again, id)
+	}
+	s.now = func() time.Time { return begun.Add(DefaultKeep + day) }
+	if err := s.Prune(); err != nil {
+		t.Fatal(err)
+	}
+	if got := listed(t, s.Folder, id); got != "0" {
+		t.Error("it was removed by its first time")
+	}
+}

@@ -52,8 +52,8 @@
 //     exactly and make no file names. Where the login shows no name there is no mailbox, and a release allows the content only.
 //   - 2026: a fetched item stays until retention removes it, and its content stays allowed for a year: a reader may lose a mail
 //     again, and clients that leave mail on the server fetch it anew. Deleting an item takes its release back.
-//   - 2026: an item's age is that of its file, or of its release where it still waits. Looking for the oldest means two lstats
-//     for each item, at most once per mail that is kept and only when room is short, and once an hour.
+//   - 2026: an item's age is that of its file, or of its release where it still waits. The oldest are looked for at most once per mail that is
+//     kept and only when room is short, and once an hour.
 //   - 2026: the frames are a file of their own, and not in the description: who lists the items reads all of these. Items from before
 //     have none.
 //   - 2026: free space is looked at before each mail. What a mail needs is known by then, so that a full disk is met before it
@@ -61,8 +61,8 @@
 //   - 2026: the history is one file a day, appended to: a day goes by the removal of a file. A record is on the disk after a second
 //     at most, without fsync, since it is written for every mail (2.5 µs); a line that a crash has left in half is passed over. What
 //     was sent from quarantine after a release is in the log only.
-//   - 2026: the store looks at an item once to count it: a status is asked for every few seconds, by the service manager's watchdog too,
-//     and two lstats for each of 60,000 items took a second.
+//   - 2026: the store looks at the files of an item once, and then lists the folder only: a status is asked for every few seconds, by the
+//     service manager's watchdog too, and where room is short every mail asks for the oldest. Two lstats for each of 60,000 items took a second.
 //   - 2026: a mail that the same client fetches from the same mailbox again, with the same findings, is in quarantine already (again.go): a
 //     program that fetches one in a loop would fill it within its day, and everybody's infected mail would have to stay on the servers.
 //     Which those are is known for the last 1024, until a restart.

@@ -176,9 +176,11 @@ type aged struct {
 // aged returns all items, the oldest first, and takes note of the octets they take. One that waits for its reader is as old as
 // its release.
 func (s *Store) aged() ([]aged, error) {
-	names, err := ids(s.root)
+	s.tally.mu.Lock()
+	defer s.tally.mu.Unlock()
+	damaged, err := s.tally.lookLocked(s.root)
 	if err != nil {
-		return nil, fmt.Errorf("listing quarantine: %w", err)
+		return nil, err
 	}
 	released := make(map[string]time.Time)
 	waiting, err := marks(s.root, waitingDir)
@@ -191,22 +193,20 @@ func (s *Store) aged() ([]aged, error) {
 			released[id] = info.ModTime()
 		}
 	}
-	list := make([]aged, 0, len(names))
-	s.room.kept, s.room.counted = 0, true
-	for _, id := range names {
-		a := aged{id: id}
-		if info, size, err := measure(s.root, id); err == nil {
-			a.since, a.size = info.ModTime(), size
-		} else if info, err = s.root.Lstat(id); err == nil { // damaged
-			a.since = info.ModTime()
-		} else { // deleted since
-			continue
+	list := make([]aged, 0, len(s.tally.items))
+	for n, item := range s.tally.items {
+		list = append(list, aged{idOf(n), item.kept, item.size})
+	}
+	for _, id := range damaged {
+		if info, err := s.root.Lstat(id); err == nil { // else deleted since
+			list = append(list, aged{id: id, since: info.ModTime()})
 		}
-		if at := released[id]; at.After(a.since) {
-			a.since = at
+	}
+	s.room.kept, s.room.counted = s.tally.octets.Load(), true
+	for i, a := range list {
+		if at := released[a.id]; at.After(a.since) {
+			list[i].since = at
 		}
-		s.room.kept += a.size
-		list = append(list, a)
 	}
 	slices.SortFunc(list, func(a, b aged) int {
 		if c := a.since.Compare(b.since); c != 0 {
