@@ -252,6 +252,13 @@ var rooms = []room{
 		tests: []permit{{path: "mirrorgw/scanner/recode", why: "tests from outside see the public names only"}},
 	},
 	{
+		dir:  "scanner/literal",
+		uses: []permit{{path: "mirrorgw/scanner", why: "it is an opener"}},
+		tests: []permit{
+			{path: "mirrorgw/scanner/literal", why: "tests from outside see the public names only"},
+		},
+	},
+	{
 		dir: "scanner/yara",
 		uses: []permit{
 			{path: "mirrorgw/scanner", why: "it is an engine"},

@@ -15,6 +15,7 @@ import (
 	"mirrorgw/scanner/carve"
 	"mirrorgw/scanner/clamd"
 	"mirrorgw/scanner/envelope"
+	"mirrorgw/scanner/literal"
 	"mirrorgw/scanner/notice"
 	"mirrorgw/scanner/quarantine"
 	"mirrorgw/scanner/recode"
@@ -86,7 +87,7 @@ func explode(t *testing.T, engine scanner.Engine, mail string, times int) time.D
 	t.Helper()
 	s, err := scanner.New(scanner.Config{
 		Engines: []scanner.Engine{engine},
-		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, recode.Opener{}, archive.Opener{}},
+		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, literal.Opener{}, recode.Opener{}, archive.Opener{}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"mirrorgw/scanner/archive"
 	"mirrorgw/scanner/carve"
 	"mirrorgw/scanner/envelope"
+	"mirrorgw/scanner/literal"
 	"mirrorgw/scanner/recode"
 )
 
@@ -49,7 +50,7 @@ func askedAbout(t *testing.T, mail []byte, memory int64) ([]string, scanner.Verd
 	asked := &listener{}
 	s, err := scanner.New(scanner.Config{
 		Engines: []scanner.Engine{asked}, Spool: spool,
-		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, recode.Opener{}, archive.Opener{}},
+		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, literal.Opener{}, recode.Opener{}, archive.Opener{}},
 		Limits:  scanner.Limits{Depth: 6, Parts: 200, Expanded: 256 << 10},
 	})
 	if err != nil {

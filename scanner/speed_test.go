@@ -18,6 +18,7 @@ import (
 	"mirrorgw/scanner/archive"
 	"mirrorgw/scanner/carve"
 	"mirrorgw/scanner/envelope"
+	"mirrorgw/scanner/literal"
 	"mirrorgw/scanner/recode"
 	"mirrorgw/scanner/yara"
 )
@@ -36,7 +37,7 @@ func BenchmarkMail(b *testing.B) {
 		b.Run(e.name, func(b *testing.B) {
 			scan, err := scanner.New(scanner.Config{
 				Engines: []scanner.Engine{e.open(b)},
-				Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, recode.Opener{}, archive.Opener{}},
+				Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, literal.Opener{}, recode.Opener{}, archive.Opener{}},
 			})
 			if err != nil {
 				b.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"mirrorgw/scanner/carve"
 	"mirrorgw/scanner/clamd"
 	"mirrorgw/scanner/envelope"
+	"mirrorgw/scanner/literal"
 	"mirrorgw/scanner/recode"
 	"mirrorgw/scanner/yara"
 	"mirrorgw/testnet"
@@ -38,7 +39,7 @@ func TestTestFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer alone.Close()
-	openers := []scanner.Opener{carve.Carver{}, envelope.Opener{}, recode.Opener{}, archive.Opener{}}
+	openers := []scanner.Opener{carve.Carver{}, envelope.Opener{}, literal.Opener{}, recode.Opener{}, archive.Opener{}}
 	// find returns the containers in which something is found, and the others with what is said of them.
 	find := func(t *testing.T, engines ...scanner.Engine) (found, others []string) {
 		s, err := scanner.New(scanner.Config{Engines: engines, Openers: openers})

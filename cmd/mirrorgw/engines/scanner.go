@@ -9,6 +9,7 @@ import (
 	"mirrorgw/scanner/archive"
 	"mirrorgw/scanner/carve"
 	"mirrorgw/scanner/envelope"
+	"mirrorgw/scanner/literal"
 	"mirrorgw/scanner/recode"
 )
 
@@ -18,7 +19,7 @@ func Scanner(cfg *config.Config, spool scanner.Spool, engines []scanner.Engine, 
 	l := cfg.Scan.Limits
 	return scanner.New(scanner.Config{
 		Engines: engines,
-		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, recode.Opener{}, archive.Opener{}},
+		Openers: []scanner.Opener{carve.Carver{}, envelope.Opener{}, literal.Opener{}, recode.Opener{}, archive.Opener{}},
 		Limits:  scanner.Limits{Message: l.Message, Expanded: l.Expanded, Depth: l.Depth, Parts: l.Parts, Time: l.Time},
 		Spool:   spool,
 		Cache:   cfg.Scan.Cache,
