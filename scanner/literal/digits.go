@@ -101,11 +101,14 @@ type digits struct {
 	state digitState
 	done  bool
 
+	other bool // it was ended by a digit, or the padding, of base64
+
 	read  int64 // octets of the text
 	joint int64 // how many it had read where the first string of a list ended amidst an octet; 0: nowhere
 }
 
-// newDigits returns a decoder of a literal that begins with text: hexadecimal where all digits in it are.
+// newDigits returns a decoder of a literal that begins with text: hexadecimal where all digits in it are. A file that begins with zeros does so in
+// base64, too, see digits.other.
 func newDigits(text []byte) *digits {
 	table := classes()
 	for _, c := range text {
@@ -133,7 +136,8 @@ func (d *digits) feed(text, out []byte, _ bool) (int, []byte) {
 	for i, c := range text {
 		if v := d.value[c]; v != none && d.state == inDigits {
 			out = d.digit(out, v)
-		} else if out = d.other(out, c, d.read+int64(i)); d.done {
+		} else if out = d.between(out, c, d.read+int64(i)); d.done {
+			d.other = c == '=' || classes()[c]&digit != 0
 			d.read += int64(i)
 			return i, out
 		}
@@ -154,8 +158,8 @@ func (d *digits) digit(out []byte, v byte) []byte {
 	return out
 }
 
-// other takes an octet that is no digit, or stands where one may end the literal. at is where.
-func (d *digits) other(out []byte, c byte, at int64) []byte {
+// between takes an octet that is no digit, or stands where one may end the literal. at is where.
+func (d *digits) between(out []byte, c byte, at int64) []byte {
 	line, blank, quote := c == '\r' || c == '\n', c == ' ' || c == '\t', bytes.IndexByte([]byte(quotes), c) >= 0
 	switch d.state {
 	case behindBackslash:

@@ -100,7 +100,10 @@ func TestLiterals(t *testing.T) {
 		"sum of a piece":  func(c string) string { b := b64(c); return `d='` + b[:4] + `'+'` + b[4:] + `';` },
 		"basic":           func(c string) string { return `s = "` + pieces(b64(c), 70, "\" & _\r\n    \"") + `"` },
 		"array":           func(c string) string { return `["` + pieces(b64(c), 50, `","`) + `"].join("")` },
-		"behind others":   func(c string) string { return `["` + strings.Repeat("A", 58) + `","` + b64(c) + `"]` },
+		"behind others":   func(c string) string { return `["` + strings.Repeat("QUJD", 14) + `QU","` + b64(c) + `"]` },
+		"behind codes":    func(c string) string { return each("data:application/zip;base64,", "&#%d;", "") + b64(c) },
+		"behind blanks":   func(c string) string { return "=" + strings.Repeat(" ", 40) + each(c, "%d", ", ") },
+		"behind a sign":   func(c string) string { return "a=&b=" + hex.EncodeToString([]byte(c)) + "<" },
 		"continued":       func(c string) string { return "d=\"" + pieces(b64(c), 76, "\\\n") + `";` },
 		"template":        func(c string) string { return "d=`\n" + pieces(b64(c), 76, "\n") + "\n`;" },
 		"hexadecimal":     func(c string) string { return `h="` + hex.EncodeToString([]byte(c)) + `";` },
@@ -207,6 +210,14 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+// TestZeros: what begins with zeros, as an image of a disk does, looks like hexadecimal digits at first.
+func TestZeros(t *testing.T) {
+	want := strings.Repeat("\x00", 32<<10) + secret(1000)
+	if got := open(t, `d="`+base64.StdEncoding.EncodeToString([]byte(want))+`"`); !begins(got, want) {
+		t.Errorf("%d contents", len(got))
+	}
+}
+
 // TestMany: many literals are few contents, and none is lost.
 func TestMany(t *testing.T) {
 	var text strings.Builder
@@ -230,7 +241,7 @@ func TestMany(t *testing.T) {
 // FuzzOpen: whatever stands around a literal, it is handed out, all that is is not much longer than the content, and the same whether the content is
 // in memory or not.
 func FuzzOpen(f *testing.F) {
-	for form := range byte(6) {
+	for form := range byte(7) {
 		f.Add("a text, and in it ", secret(80), " the end", form)
 		f.Add(`"QUJD","`+strings.Repeat("QUJD", 30), secret(80), `"QUJD"`, form)
 		f.Add(`\x41\x41\x41\x41\x41\x41\x41\x41\x41\x41\x41\x41\x41\x41%41`, secret(80), "1, 2, 3", form)
@@ -242,7 +253,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		text := ""
-		switch form % 6 {
+		switch form % 7 {
 		case 0:
 			text = base64.StdEncoding.EncodeToString([]byte(content))
 		case 1:
@@ -255,6 +266,8 @@ func FuzzOpen(f *testing.F) {
 			text = each(content, "&#%d;", "")
 		case 5:
 			text = each(content, "%d", ",")
+		case 6:
+			text = pieces(base64.StdEncoding.EncodeToString([]byte(content)), 61, `"+"`)
 		}
 		all := ahead + "(>" + text + "<)" + behind
 		got := open(t, all)
@@ -266,7 +279,7 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("%d octets of %d", sum, len(all))
 		}
 		if len(content) >= 200 && !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, content) }) {
-			t.Errorf("form %d: %.100q is not in %.300q", form%6, content, got)
+			t.Errorf("form %d: %.100q is not in %.300q", form%7, content, got)
 		}
 	})
 }

@@ -150,6 +150,10 @@ func (s *search) plain(text []byte, at int64) (next int64, is bool, err error) {
 	for _, start := range starts {
 		d := newDigits(text[start:])
 		end, err := s.literal(d, at+int64(start))
+		if err == nil && d.width == 4 && d.other {
+			d = &digits{value: base64Values(), width: 6}
+			end, err = s.literal(d, at+int64(start))
+		}
 		if err != nil {
 			return 0, true, err
 		}
