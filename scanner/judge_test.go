@@ -119,6 +119,11 @@ func TestJudge(t *testing.T) {
 			name: "partial", mail: "Content-Type: message/partial\r\n\r\n", verdict: "unscannable", action: Replace, cause: "partial", kept: true,
 			counters: Counters{Unscannable: 1, Replaced: 1},
 		},
+		{
+			name: "two causes, of which the second calls for it", policy: Policy{CausePartial: Deliver, CauseMalformed: Tag}, mail: "Content-Type: multipart/mixed; boundary=a\r\n\r\n" +
+				"--a\r\nContent-Type: message/partial\r\n\r\n--a\r\nContent-Type: multipart/mixed; boundary=" + strings.Repeat("b", 2000) + "\r\n\r\n--a--\r\n",
+			verdict: "unscannable", action: Tag, cause: "malformed", tag: "X-Mirrorgw-Verdict: unscannable; cause=malformed\r\n", counters: Counters{Unscannable: 1, Tagged: 1},
+		},
 		{name: "engine down", mail: "\r\nhello", fail: down, verdict: "unscannable", action: Retry, cause: "error", counters: Counters{Unscannable: 1, Retried: 1}},
 		{
 			name: "engine down, tagged", policy: tagErrors, mail: "\r\nhello", fail: down, verdict: "unscannable", action: Tag, cause: "error",
@@ -256,6 +261,41 @@ func TestEscalation(t *testing.T) {
 	b.keeper.err = errors.New("disk full")
 	if a := judge(0, other); a != Retry {
 		t.Errorf("action %s", a)
+	}
+}
+
+// Refusals count while engines go on failing, and where policy refuses: a mail that could be judged meanwhile begins anew, and one that
+// is tagged all the same stays so.
+func TestOnlyRefusalsEscalate(t *testing.T) {
+	down := true
+	fail := func(*Part) error {
+		if down {
+			return errDown
+		}
+		return nil
+	}
+	b := newBench(t, nil, &seeker{fail: fail})
+	mail := newMail(t, "\r\nhello")
+	var got []Action
+	for i, up := range []bool{false, false, true, false, false} {
+		down = !up
+		b.now = b.now.Add(time.Hour)
+		if i == 4 {
+			b.now = b.now.Add(-time.Minute) // within the hour that has begun anew
+		}
+		got = append(got, b.judge.Judge(t.Context(), origin(), mail, true).Action)
+	}
+	if want := []Action{Retry, Retry, Deliver, Retry, Retry}; !slices.Equal(got, want) {
+		t.Errorf("actions %v, want %v", got, want)
+	}
+	policy := DefaultPolicy()
+	policy[CauseError] = Tag
+	b = newBench(t, policy, &seeker{fail: fail})
+	for range escalateTries + 1 {
+		b.now = b.now.Add(escalateAfter)
+		if r := b.judge.Judge(t.Context(), origin(), mail, true); r.Action != Tag {
+			t.Errorf("action %s", r.Action)
+		}
 	}
 }
 

@@ -296,6 +296,7 @@ func TestPolicy(t *testing.T) {
 		{DefaultPolicy(), Verdict{Cause: CauseMalformed}, Tag, CauseMalformed},
 		{DefaultPolicy(), Verdict{Cause: CausePartial, Also: []Cause{CauseMalformed}}, Replace, CausePartial},
 		{strict, Verdict{Cause: CausePartial, Also: []Cause{CauseMalformed}}, Retry, CauseMalformed},
+		{DefaultPolicy(), Verdict{Cause: CausePartial, Also: []Cause{CauseBudget, CauseEncrypted}}, Replace, CausePartial},
 		{soft, Verdict{Class: Infected, Cause: CauseInfected, Also: []Cause{CauseError}}, Deliver, CauseInfected},
 		{soft, Verdict{Cause: CauseError}, Replace, CauseError},
 		{soft, Verdict{Cause: CauseBudget}, Retry, CauseBudget},

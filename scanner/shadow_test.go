@@ -69,3 +69,19 @@ func TestShadow(t *testing.T) {
 		})
 	}
 }
+
+// A mail that would be refused unseen is delivered in shadow mode like any other.
+func TestShadowRefusesNothing(t *testing.T) {
+	b := newBench(t, nil, &seeker{})
+	shadow, err := b.judge.Successor(JudgeConfig{Scanner: b.judge.scanner, Keeper: b.keeper, Composer: b.composer, Shadow: true, Log: slog.New(slog.NewJSONHandler(b.log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := shadow.Refuse(origin(), newMail(t, "\r\nhello"), "memory is low")
+	if c := shadow.Counters(); r.Action != Deliver || c != (Counters{Unscannable: 1, Delivered: 1, ShadowRetried: 1}) {
+		t.Errorf("%s, %+v", r.Action, c)
+	}
+	if line := b.messageLine(t); line["cause"] != "error" || line["detail"] != "memory is low" || line["action"] != "deliver" || line["would"] != "retry" {
+		t.Errorf("logged %v", line)
+	}
+}

@@ -38,11 +38,16 @@ func trimmedBy(t testing.TB, p PartComposer, text string, incomplete bool) (Ruli
 // mixed is a mail of three parts, the second a multipart, in which one leaf is infected.
 func mixed() string {
 	return crlf(`Received: from a
+	by b
 Return-Path: <a@example.org>
 DKIM-Signature: v=1;
  b=abc
 Subject: hello
 ARC-Seal: i=1
+DomainKey-Signature: a=1
+Content-MD5: x
+Content-Length: 5
+Lines: 3
 Content-Type: multipart/mixed; boundary="out er"
 From: a@example.org
 X-Mirrorgw-Verdict: clean
@@ -85,7 +90,7 @@ func TestKeepRest(t *testing.T) {
 	text := mixed()
 	r, b := trimmedBy(t, parts{}, text, false)
 	header, body, _ := strings.Cut(text, "\r\n\r\n")
-	for _, gone := range []string{"DKIM-Signature: v=1;\r\n b=abc\r\n", "Subject: hello\r\n", "ARC-Seal: i=1\r\n", "X-Mirrorgw-Verdict: clean\r\n", "Message-ID: <old@example.org>\r\n"} {
+	for _, gone := range []string{"DKIM-Signature: v=1;\r\n b=abc\r\n", "Subject: hello\r\n", "ARC-Seal: i=1\r\n", "DomainKey-Signature: a=1\r\n", "Content-MD5: x\r\n", "Content-Length: 5\r\n", "Lines: 3\r\n", "X-Mirrorgw-Verdict: clean\r\n", "Message-ID: <old@example.org>\r\n"} {
 		header = strings.Replace(header, gone, "", 1)
 	}
 	header = strings.Replace(header, "\r\nAuthentication-Results: x", "", 1)
@@ -109,6 +114,10 @@ func TestKeepRest(t *testing.T) {
 // What two readers may take differently, and what would not be clean, is replaced as a whole.
 func TestWholeMailIsReplaced(t *testing.T) {
 	text := mixed()
+	var long strings.Builder // of which as much is read as can be understood
+	for i := range 2000 {
+		fmt.Fprintf(&long, ";\r\n p%04d=x", i)
+	}
 	for name, changed := range map[string]string{
 		"one part":                    infectedMail,
 		"bare LF":                     strings.Replace(text, "plain\r\n", "plain\n", 1),
@@ -122,6 +131,10 @@ func TestWholeMailIsReplaced(t *testing.T) {
 		"envelope line":               "From a@example.org\r\n" + text,
 		"blank line with blanks":      strings.Replace(text, "base64\r\n\r\naGF", "base64\r\n \r\naGF", 1),
 		"boundaries alike":            strings.NewReplacer("boundary=in", "boundary=\"out erer\"", "--in", "--out erer").Replace(text),
+		"inner boundary is longer":    strings.NewReplacer("boundary=in", "boundary="+strings.Repeat("i", 71), "--in", "--"+strings.Repeat("i", 71)).Replace(text),
+		"inner boundary is shorter":   strings.NewReplacer("boundary=in", "boundary=out", "--in", "--out").Replace(text),
+		"type longer than is read":    strings.Replace(text, "text/plain; charset=utf-8", "text/plain"+long.String(), 1),
+		"wrong in what would go":      strings.Replace(text, `application/x-evil; name="a b.exe"`+"\r\nContent-Transfer-Encoding: base64\r\n\r\n", "message/partial; id=a; number=1\r\n\r\n"+payload+"\r\n", 1),
 		"in preamble too":             strings.Replace(text, "preamble", "preamble "+payload, 1),
 		"in header too":               strings.Replace(text, "Received: from a", "Received: from "+payload, 1),
 		"no last line end":            strings.TrimSuffix(text, "\r\n"),
@@ -141,6 +154,37 @@ func TestWholeMailIsReplaced(t *testing.T) {
 	}
 	if r, _ := trimmedBy(t, parts{errors.New("template")}, text, false); r.Action != Replace || r.KeptRest {
 		t.Errorf("no text for a part: %s", r.Action)
+	}
+}
+
+// The tenth part is not the first.
+func TestKeepRestOfTenParts(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("Content-Type: multipart/mixed; boundary=b\r\n\r\n")
+	for i := range 10 {
+		fmt.Fprintf(&text, "--b\r\n\r\npart %d\r\n", i+1)
+	}
+	text.WriteString(payload + "\r\n--b--\r\n")
+	r, _ := trimmedBy(t, parts{}, text.String(), false)
+	if !r.KeptRest || strings.Count(string(r.Notice), "removed ") != 1 || strings.Count(string(r.Notice), "part ") != 9 {
+		t.Errorf("kept %t, %q", r.KeptRest, r.Notice)
+	}
+}
+
+// A rest that no engine answers about is not kept, and the mail is replaced all the same.
+func TestRestThatCannotBeJudged(t *testing.T) {
+	b := newBench(t, nil, &seeker{needle: payload, fail: func(p *Part) error {
+		if content, _ := p.Region(); strings.Contains(string(content), "removed ") {
+			return errDown
+		}
+		return nil
+	}})
+	judge, err := b.judge.Successor(JudgeConfig{Scanner: b.judge.scanner, Keeper: b.keeper, Composer: b.composer, Parts: parts{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := judge.Judge(t.Context(), origin(), newMail(t, mixed()), true); r.Action != Replace || r.KeptRest || r.ID == "" {
+		t.Errorf("%s, kept %t", r.Action, r.KeptRest)
 	}
 }
 

@@ -152,11 +152,12 @@ func TestCommandLengths(t *testing.T) {
 		line string
 		ok   bool
 	}{
-		{"USER " + strings.Repeat("u", 255-7), true},        // RFC 2449 section 4
-		{"USER " + strings.Repeat("u", maxCommand-7), true}, // what clients send beyond it
-		{"USER " + strings.Repeat("u", maxCommand-6), false},
-		{"PASS " + strings.Repeat("p", maxSASLLine-8), false},
-		{"AUTH PLAIN " + strings.Repeat("A", maxSASLLine-13), true}, // RFC 5034 section 4
+		{"USER " + strings.Repeat("u", 255-7), true},  // RFC 2449 section 4
+		{"USER " + strings.Repeat("u", 1024-7), true}, // what clients send beyond it
+		{"USER " + strings.Repeat("u", 1024-6), false},
+		{"PASS " + strings.Repeat("p", 12<<10-8), false},
+		{"AUTH PLAIN " + strings.Repeat("A", 12<<10-13), true}, // RFC 5034 section 4
+		{"AUTH PLAIN " + strings.Repeat("A", 12<<10-12), false},
 	} {
 		client, replies, server := bulk(t, scanner.Spool{})
 		if tt.ok {

@@ -106,6 +106,30 @@ func TestNoticeSaysNothingTwice(t *testing.T) {
 	}
 }
 
+// noticed is a judge that has each mail replaced by a notice that goes on from its first fields, as one that keeps the rest of a mail.
+type noticed struct{ notice string }
+
+func (n noticed) Judge(context.Context, scanner.Origin, *scanner.Buffer, bool) scanner.Ruling {
+	time.Sleep(20 * time.Second) // the bubble's clock
+	return scanner.Ruling{Action: scanner.Replace, Notice: []byte(n.notice)}
+}
+
+// The same in a session: behind the fields that have left comes the rest of the notice.
+func TestNoticeGoesOnFromWhatHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const top, rest = "Received: a\r\n", "Delivered-To: b\r\nSubject: changed\r\n\r\nrest\r\n"
+		st := openWith(t.Context(), t, Config{Judge: noticed{top + rest}})
+		st.send(st.server, "+OK ready\r\n")
+		st.send(st.client, "RETR 1\r\n")
+		st.send(st.server, "+OK\r\n"+top+"Delivered-To: b\r\nSubject: x\r\n\r\nmail\r\n.\r\n")
+		time.Sleep(DefaultDrip) // the bubble's clock
+		st.got("client", st.client, "+OK ready\r\n"+statusMessage+top)
+		time.Sleep(DefaultDrip) // the bubble's clock
+		st.got("client", st.client, "+OK ready\r\n"+statusMessage+top+rest+".\r\n")
+		st.close()
+	})
+}
+
 // B9: whatever the mail takes, the client hears of it every 20 seconds, and while it drips the server is read. A client that takes
 // nothing meanwhile does not keep the mail from being fetched.
 func TestSlowMessageIsHeardOf(t *testing.T) {

@@ -85,7 +85,11 @@ func TestPolicies(t *testing.T) {
 		} {
 			for _, shadow := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s %s shadow=%t", cause, action, shadow), func(t *testing.T) {
-					tr := transcript{steps: []step{{kind: "S:", text: "+OK ready\r\n"}, {kind: "C:", text: "RETR 1\r\n"}}}
+					counted := map[scanner.Action]string{scanner.Deliver: "Delivered", scanner.Tag: "Tagged", scanner.Replace: "Replaced", scanner.Retry: "Retried"}[action]
+					if shadow {
+						counted = "Delivered"
+					}
+					tr := transcript{steps: []step{{kind: "counters:", text: strings.Replace("Delivered=0 Tagged=0 Replaced=0 Retried=0", counted+"=0", counted+"=1", 1)}, {kind: "S:", text: "+OK ready\r\n"}, {kind: "C:", text: "RETR 1\r\n"}}}
 					if shadow || action == scanner.Deliver {
 						tr.steps = append(tr.steps, step{kind: "S:", text: body})
 					} else {
@@ -107,6 +111,42 @@ func TestPolicies(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// ruled is a judge that always rules the same.
+type ruled scanner.Ruling
+
+func (r ruled) Judge(context.Context, scanner.Origin, *scanner.Buffer, bool) scanner.Ruling {
+	return scanner.Ruling(r)
+}
+
+// A ruling that cannot be carried out as it is refuses the mail: nothing of it passes, and nothing is put before it that is no line.
+func TestRulingsThatCannotBeCarriedOut(t *testing.T) {
+	for name, ruling := range map[string]scanner.Ruling{
+		"no tag":                 {Action: scanner.Tag},
+		"a tag of two lines":     {Action: scanner.Tag, Tag: []byte("A: b\r\nC: d\r\n")},
+		"a tag with a bare LF":   {Action: scanner.Tag, Tag: []byte("A: b\nC: d\r\n")},
+		"a tag with a NUL":       {Action: scanner.Tag, Tag: []byte("A: b\x00\r\n")},
+		"a tag that ends in LF":  {Action: scanner.Tag, Tag: []byte("A: b\n")},
+		"a tag that is a dot":    {Action: scanner.Tag, Tag: []byte(".\r\n")},
+		"a tag that is an end":   {Action: scanner.Tag, Tag: []byte("\r\n")},
+		"no notice":              {Action: scanner.Replace},
+		"an action there is not": {Action: scanner.Deliver + 1, Tag: []byte("A: b\r\n"), Notice: []byte("A: b\r\n")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := openWith(t.Context(), t, Config{Judge: ruled(ruling)})
+				st.send(st.server, "+OK ready\r\n")
+				st.send(st.client, "RETR 1\r\nNOOP\r\n")
+				st.send(st.server, "+OK\r\nSubject: x\r\n\r\nmail\r\n.\r\n+OK noop\r\n")
+				st.got("client", st.client, "+OK ready\r\n-ERR "+refuseMessage+"+OK noop\r\n")
+				if c := st.relay.Counters(); c.Retried != 1 || c.Delivered+c.Tagged+c.Replaced != 0 {
+					t.Errorf("%+v", c)
+				}
+				st.close()
+			})
+		})
 	}
 }
 

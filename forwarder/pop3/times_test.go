@@ -94,6 +94,38 @@ func TestSilentServers(t *testing.T) {
 	})
 }
 
+// P38: each time ends when it should, to the second: the minute before login, the half minute of a command that was begun, and the
+// quarter of an hour without one.
+func TestTimesOfTheClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := openWith(t.Context(), t, Config{Judge: &clerk{}})
+		st.send(st.server, "+OK ready\r\n")
+		st.send(st.client, "US")
+		st.endsAfter(time.Minute+lingerRead, ErrClientIdle)
+	})
+	for said, want := range map[string]time.Duration{"": 6 * time.Minute, "NO": 30 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			st := loggedInFor(t, Config{}, 9*time.Minute)
+			if said != "" {
+				st.send(st.client, said)
+			}
+			st.endsAfter(want+lingerRead, ErrClientIdle)
+		})
+	}
+}
+
+// P39: a server has a minute to greet, and a greeting that was begun has no more time than one that was not.
+func TestTimeToGreet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		openWith(t.Context(), t, Config{Judge: &clerk{}}).endsAfter(time.Minute+lingerRead, ErrNotPOP3)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		st := openWith(t.Context(), t, Config{Judge: &clerk{}, Greeting: 10 * time.Second})
+		st.send(st.server, "+O")
+		st.endsAfter(10*time.Second+lingerRead, ErrNotPOP3)
+	})
+}
+
 // C16: times are measured, not read off the wall: nothing in a session depends on what the host's clock is set to.
 func TestTimesAreMonotonic(t *testing.T) {
 	relay, err := New(Config{Judge: &clerk{}})

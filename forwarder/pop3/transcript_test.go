@@ -157,12 +157,12 @@ func TestTranscripts(t *testing.T) {
 func TestTranscriptsAreThere(t *testing.T) {
 	want := strings.Fields(`
 		p01-multiline p01-unknown p02-terminator p03-stuffing p04-lf-only p04-lf-body p04-lf-mixed p04-cr-dot p04-lf-commands p05-octets p05-commands p06-long-line p07-truncated p07-end-cut g6-edit g6-edit-pad
-		p08-capa p09-capa-pass p10-in-order p10-top i3-mark p11-apop p11-greeting-err p11-names-after-login p12-auth p12-auth-list p12-auth-login p12-auth-names p13-stls-hide p13-stls-pass
+		p08-capa p09-capa-pass p10-in-order p10-top i3-mark i3-mark-pad p11-apop p11-greeting-err p11-names-after-login p12-auth p12-auth-list p12-auth-login p12-auth-names p13-stls-hide p13-stls-pass
 		p13-stls-refused p13-stls-inject-client p13-stls-inject-server p14-unstuffed p15-utf8 p16-resp-codes p16-no-codes p16-forgotten
 		p17-order p18-pipeline p18-dele-quit p18-bad-behind-login p19-no-quit p19-quit p19-quit-half-close p20-rset p20-rset-withheld p20-dele-refused p21-client-gone p22-keep-alive
 		p22-local-behind p22-noop-unanswered p22-within-body p22-not-before-login p22-server-gone p23-replace p24-sizes p24-unpadded p24-pad p24-pad-short p24-pad-drip p25-tag p26-top-zero
 		p26-top-zero-body p26-top-lines p26-top-notice p26-top-first p26-top-tagged p27-too-large p27-too-large-tag p27-too-large-cut
-		p27-drip-retry p27-drip-silent p28-drip p28-wait p28-replace p29-budget p29-budget-judge p30-uidl p31-dele p31-dele-withheld
+		p27-drip-retry p27-drip-silent p28-drip p28-wait p28-long-field p28-replace p29-budget p29-next p29-budget-judge p30-uidl p31-dele p31-dele-several p31-dele-withheld
 		p32-retry p33-notice p34-judged-anew p35-last-xtnd p35-capabilities p37-half-close p37-half-close-retr p37-reset-client p37-reset-server p38-autologout p38-command p38-login p38-login-total
 		p38-login-server p38-sasl p39-server p39-server-short p39-silent p39-client p39-server-pass p39-silent-pass p39-client-pass p39-early-commands p40-silent p42-prefix p40-slow-message
 		session-bad-commands session-long-command session-malformed session-unsolicited session-after-quit session-silence session-long-status session-long-capa

@@ -157,6 +157,10 @@ func TestNoticeForAMailThatSaysNothing(t *testing.T) {
 	if !strings.Contains(body, "(none)") {
 		t.Errorf("body\n%s", body)
 	}
+	h, _ = read(t, composeText(t, newItem("From: The \"Sales\" team\r\n\r\n")))
+	if from, err := h.AddressList("From"); err != nil || from[0].Address != placeholder || !strings.Contains(from[0].Name, "Sales") {
+		t.Errorf("From of a mail that names nobody one could write to: %v, %v", from, err)
+	}
 	item.Summary.Date = item.Time.Add(25 * time.Hour)
 	if h, _ := read(t, composeText(t, item)); h.Get("Date") != "Sat, 21 Nov 2026 10:00:00 +0000" {
 		t.Errorf("Date %q", h.Get("Date"))

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,24 @@ func TestEveryPolicyIsReadAndShown(t *testing.T) {
 			}
 			if third := strings.Contains(line, "third"); third != (cause == scanner.CauseError && action == scanner.Retry) {
 				t.Errorf("%s: %s is shown as %q", cause, action, line)
+			}
+		}
+	}
+}
+
+// Of all pairs of cause and action those are warned of that hand over what is to be feared, and those that refuse a mail for ever.
+func TestEveryPolicyIsWarnedOf(t *testing.T) {
+	feared := []scanner.Cause{scanner.CauseInfected, scanner.CausePartial, scanner.CauseBudget, scanner.CauseError}
+	for cause := range scanner.DefaultPolicy() {
+		for action, want := range map[scanner.Action]bool{
+			scanner.Deliver: slices.Contains(feared, cause), scanner.Tag: slices.Contains(feared, cause), scanner.Replace: false, scanner.Retry: cause != scanner.CauseError,
+		} {
+			f, err := Parse("f", []byte(minimal+"scan: {policy: {"+string(cause)+": "+action.String()+"}}\n"), Overrides{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if warnings := f.Warnings(); (len(warnings) == 1) != want || want && !strings.Contains(warnings.Error(), "scan.policy."+string(cause)+": "+action.String()+" ") {
+				t.Errorf("%s: %s: %v", cause, action, warnings)
 			}
 		}
 	}
