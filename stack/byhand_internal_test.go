@@ -23,9 +23,10 @@ type byHand struct {
 	clock *faketime.ManualClock
 	stack *Stack
 	serve func(client net.Conn)
-	conn  chan *conn  // the gateway's end, once the client has shaken hands
+	conn  chan *conn
 	out   chan []byte // frames from the gateway
 
+	gateway  *conn  // its end, once the client has shaken hands
 	seq, ack uint32 // what the client's next segment says
 	stamp    uint32 // that of the last segment with something to acknowledge
 	received int    // octets that have come and are not acknowledged yet
@@ -162,13 +163,22 @@ func (h *byHand) want(flags header.TCPFlags) {
 	}
 }
 
-// connect shakes hands and returns the gateway's end.
-func (h *byHand) connect() *conn {
+// connect shakes hands.
+func (h *byHand) connect() {
 	h.t.Helper()
 	h.send(header.TCPFlagSyn)
 	h.want(header.TCPFlagSyn | header.TCPFlagAck)
 	h.send(header.TCPFlagAck)
-	return <-h.conn
+	h.gateway = <-h.conn
+}
+
+// info returns how the gateway's end stands, once it has done what it is at.
+func (h *byHand) info() (i tcpip.TCPInfoOption) {
+	h.t.Helper()
+	if err := h.gateway.ep.GetSockOpt(&i); err != nil {
+		h.t.Fatal(err)
+	}
+	return i
 }
 
 // acknowledge acknowledges octets more.

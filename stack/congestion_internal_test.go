@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"gvisor.dev/gvisor/pkg/tcpip"
-
 	"mirrorgw/testnet"
 )
 
@@ -31,18 +29,12 @@ func TestGrowingRoundTripsStopNothing(t *testing.T) {
 		<-more
 		_, _ = client.Write(rest)
 	})
-	gateway := h.connect()
-	info := func() (i tcpip.TCPInfoOption) {
-		if err := gateway.ep.GetSockOpt(&i); err != nil {
-			t.Fatal(err)
-		}
-		return i
-	}
+	h.connect()
 	acknowledge := func(octets int) { // and the gateway has taken note
 		t.Helper()
-		before := info()
+		before := h.info()
 		h.acknowledge(octets)
-		testnet.WaitFor(t, "an acknowledgement to be dealt with", func() bool { return info() != before })
+		testnet.WaitFor(t, "an acknowledgement to be dealt with", func() bool { return h.info() != before })
 	}
 	receive := func(segments int) {
 		t.Helper()

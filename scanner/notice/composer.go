@@ -49,6 +49,7 @@ type Counters struct {
 type Composer struct {
 	cfg      Config
 	builtIn  map[string]*template.Template // by language, those that are configured
+	phrases  map[string]phrasebook         // the same
 	own      *template.Template            // nil: none
 	counters *counters
 }
@@ -65,13 +66,16 @@ func New(cfg Config) (*Composer, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Composer{cfg: cfg, builtIn: make(map[string]*template.Template), counters: &counters{}}
+	c := &Composer{cfg: cfg, builtIn: make(map[string]*template.Template), phrases: make(map[string]phrasebook), counters: &counters{}}
 	for _, choice := range append([]Choice{{Language: cfg.Language}}, cfg.ByClient...) {
 		t, err := builtIn(choice.Language)
 		if err != nil {
 			return nil, err
 		}
 		c.builtIn[choice.Language] = t
+		if c.phrases[choice.Language], err = phrasesIn(choice.Language); err != nil {
+			return nil, err
+		}
 	}
 	if cfg.Template == "" {
 		return c, nil

@@ -3,7 +3,8 @@
 // # What it holds
 //
 //   - Composer: one notice, complete: header and body, CRLF line ends, lines of at most 998 octets.
-//   - languages: the built-in texts, a template of package text/template for each language.
+//   - languages: the built-in texts, a template of package text/template for each language, and what the scanner says of mails
+//     that are not clean, sentence by sentence.
 //   - Fields: what those, and a template of one's own, can say of a mail.
 //
 // It reads no mail: all it knows of the original is a scanner.Summary, whose texts are bounded, printable and decoded, and
@@ -25,4 +26,7 @@
 //   - 2026: where only a part of a mail is replaced (part.go), the mail keeps its own header but for what is said of it here, and the
 //     fields stand behind those that stay, since the first of these may have left already.
 //   - 2026: the built-in texts are whole files, not one layout with words for it: who translates one sees what the reader will.
+//   - 2026: the scanner gives its reasons in English, for logs, scan and quarantine. Here its sentences are recognised, figures and names put
+//     aside, as gettext goes by the English text: no verdict needs to carry more than a text, and what is not recognised is
+//     still told. Not translated is what is wrong inside an archive: it helps who reads formats, and is tagged by default.
 package notice

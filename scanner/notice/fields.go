@@ -40,7 +40,7 @@ type Fields struct {
 	Language     string // "de"
 	Verdict      string // infected or unscannable
 	Cause        string // infected, encrypted, oversize, partial, malformed, budget or error
-	Detail       string // which limit, which error, in English; empty for what is infected
+	Detail       string // which limit, which error; empty for what is infected. An engine's own words are in English
 	Findings     []Finding
 	MoreFindings bool   // there are more than are listed
 	Time         string // of the verdict
@@ -92,7 +92,7 @@ func (c *Composer) fields(item scanner.Item, id, language string) Fields {
 	}
 	f.HostName, f.DomainName, _ = strings.Cut(c.cfg.HostName, ".")
 	if item.Verdict.Class != scanner.Infected {
-		f.Detail = scanner.Printable(item.Verdict.Detail, 200)
+		f.Detail = scanner.Printable(c.phrases[language].translate(item.Verdict.Detail), 200)
 	}
 	f.Findings, f.MoreFindings = findings(item.Verdict.Findings)
 	var rules []string
