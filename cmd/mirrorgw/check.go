@@ -43,7 +43,7 @@ func (p *program) check(c *cli.Context) error {
 			fmt.Fprintf(p.stderr, "warning: slow %s\n", plain(s))
 		}
 	}
-	for _, warning := range file.Warnings() {
+	for _, warning := range append(file.Warnings(), peerWarnings(c.Context, file)...) {
 		warning.Msg = "warning: " + warning.Msg
 		fmt.Fprintln(p.stderr, warning)
 	}

@@ -143,19 +143,24 @@ func New(c Config) (*Marker, error) {
 // Allowed says whether this process may connect to the filter, which need not run yet. Errors: fs.ErrPermission, wrapped with the
 // filter's address.
 func (m *Marker) Allowed(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // a refusal comes at once
+	defer cancel()
+	if err := m.Reach(ctx); errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+// Reach says whether the filter takes connections, where there is one. Errors: those of connecting, wrapped with the filter's address.
+func (m *Marker) Reach(ctx context.Context) error {
 	if m.dial == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second) // a refusal comes at once
-	defer cancel()
 	conn, err := m.dial(ctx)
-	switch {
-	case err == nil:
-		conn.Close()
-	case errors.Is(err, fs.ErrPermission):
+	if err != nil {
 		return fmt.Errorf("%s: %w", m.where, err)
 	}
-	return nil
+	return conn.Close()
 }
 
 // Mark implements scanner.Marker. The mail's own field counts first; then the filter is asked. Where that fails the mail gets no
