@@ -75,7 +75,7 @@ func (n *nic) deliver(frame []byte) {
 	if dispatcher == nil {
 		return
 	}
-	pkt := netstack.NewPacketBuffer(netstack.PacketBufferOptions{Payload: buffer.MakeWithData(frame[VNetHeaderLen:])})
+	pkt := netstack.NewPacketBuffer(netstack.PacketBufferOptions{Payload: views(frame[VNetHeaderLen:])})
 	defer pkt.DecRef()
 	link, ok := pkt.LinkHeader().Consume(header.EthernetMinimumSize)
 	if !ok {
@@ -92,6 +92,24 @@ func (n *nic) deliver(frame []byte) {
 	}
 	pkt.NetworkProtocolNumber = eth.Type()
 	dispatcher.DeliverNetworkPacket(eth.Type(), pkt)
+}
+
+const (
+	// firstView is as large as Ethernet's, IP's and TCP's headers are with their usual options, and a size that the netstack has memory of.
+	firstView = 128
+
+	largeFrame = 4 << 10 // frames from here on are worth two views
+)
+
+// views copies a frame for the netstack. It copies the memory of a header once more for each packet, with all that stands behind it in one
+// view: the headers of a large frame have one of their own.
+func views(frame []byte) buffer.Buffer {
+	if len(frame) < largeFrame {
+		return buffer.MakeWithData(frame)
+	}
+	b := buffer.MakeWithData(frame[:firstView])
+	_ = b.Append(buffer.NewViewWithData(frame[firstView:])) // fails only for memory that others use as well
+	return b
 }
 
 // outgoing is the memory in which a frame leaves.
