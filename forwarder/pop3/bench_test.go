@@ -63,7 +63,7 @@ func BenchmarkRetrieve(b *testing.B) {
 // BenchmarkHold shows what taking a mail of 10 MB apart and holding it takes, in the pieces in which it comes.
 func BenchmarkHold(b *testing.B) {
 	const line = "The mirror stands beside a router and hands on what it gets.\r\n"
-	for name, line := range map[string]string{"text": line, "dots": ".." + line} {
+	for name, line := range map[string]string{"text": line, "dots": ".." + line, "base64": strings.Repeat("TWFu", 19) + "\r\n"} {
 		b.Run(name, func(b *testing.B) {
 			wire := []byte(strings.Repeat(line, 10<<20/len(line)))
 			spool := scanner.Spool{Dir: b.TempDir(), Quota: &scanner.Quota{}}

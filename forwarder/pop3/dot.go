@@ -93,34 +93,39 @@ func (f *framer) feed(p []byte, out sink) (n int, done bool, err error) {
 
 // lines returns the length of the text that p, which is not empty, begins with: to the end of p or to a line that begins
 // with a dot, unless that is surely a stuffed one. Those are in f.dots.
+//
+// Up to the first dot it does not look for lines: base64 has none.
 func (f *framer) lines(p []byte) int {
 	f.dots = f.dots[:0]
-	for at := 0; ; {
+	at := bytes.IndexByte(p, '.')
+	for at >= 0 && at < len(p) {
+		if p[at] == '.' && at > 0 && p[at-1] == '\n' {
+			if at+1 == len(p) || p[at+1] == '\r' || p[at+1] == '\n' || len(f.dots) == maxDots {
+				return f.ended(p[:at])
+			}
+			f.dots = append(f.dots, at)
+		}
 		lf := bytes.IndexByte(p[at:], '\n')
 		if lf < 0 {
-			f.cr = p[len(p)-1] == '\r'
-			return len(p)
+			break
 		}
-		lf += at
-		if lf > 0 {
-			f.cr = p[lf-1] == '\r'
-		}
-		f.crlf = f.cr
-		f.cr = false
-		at = lf + 1
-		switch {
-		case at == len(p):
-			f.state = lineStart
-			return at
-		case p[at] != '.':
-		case at+1 == len(p) || p[at+1] == '\r' || p[at+1] == '\n' || len(f.dots) == maxDots:
-			f.state = lineStart
-			return at
-		default:
-			f.dots = append(f.dots, at)
-			at++
-		}
+		at += lf + 1
 	}
+	return f.ended(p)
+}
+
+// ended takes note of where in a line p, which is not empty, ends, and returns its length.
+func (f *framer) ended(p []byte) int {
+	last := len(p) - 1
+	if p[last] != '\n' {
+		f.cr = p[last] == '\r'
+		return len(p)
+	}
+	if last > 0 {
+		f.cr = p[last-1] == '\r'
+	}
+	f.state, f.crlf, f.cr = lineStart, f.cr, false
+	return len(p)
 }
 
 // appendContent appends what of wire is content to b.
