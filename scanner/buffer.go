@@ -58,6 +58,10 @@ type Buffer struct {
 // in lines and segments.
 const gather = 64 << 10
 
+// block is how much of a file is written at once, in octets: whole pages, and no more than one frame of a device with offload holds beside its
+// headers. Of 64 KiB a second frame would have the last 162.
+const block = 60 << 10
+
 // Write appends p, which it copies. It writes all of p or, with an error, the part of it that fitted.
 //
 // Errors: ErrTooLarge at Spool.Max; ErrSpoolFull at the Quota's bound for the disk, and where the file system would be left without its
@@ -214,7 +218,7 @@ func (b *Buffer) WriteTo(w io.Writer) (int64, error) {
 		if len(buf) == 0 {
 			buf = make([]byte, gather)
 		}
-		return io.CopyBuffer(onlyWriter{w}, onlyReader{b.Reader()}, buf)
+		return io.CopyBuffer(onlyWriter{w}, onlyReader{b.Reader()}, buf[:min(len(buf), block)])
 	}
 	n, err := w.Write(b.mem)
 	return int64(n), err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -116,6 +117,26 @@ func TestBufferGatheredWithoutRoom(t *testing.T) {
 	_, file := b.region()
 	if _, err := file.File.Stat(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("an engine is shown a file: %v", err)
+	}
+}
+
+// pieces is a writer that takes note of how much it is given at once.
+type pieces []int
+
+func (p *pieces) Write(b []byte) (int, error) { *p = append(*p, len(b)); return len(b), nil }
+
+// A file is written in pieces each of which one frame holds.
+func TestBufferWritesBlocks(t *testing.T) {
+	b := Spool{Dir: t.TempDir()}.NewBuffer()
+	defer b.Close()
+	const size = 10 * block
+	if _, err := b.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	const holds = 1<<16 - 1 - 60 - 100 // octets of data: less an IP header with all its options, and TCP's with what goes with it
+	var got pieces
+	if n, err := b.WriteTo(&got); n != size || err != nil || len(got) != size/block || slices.Max(got) > holds {
+		t.Errorf("%d octets, %v, in pieces of %v", n, err, got)
 	}
 }
 

@@ -104,8 +104,12 @@ func (c *conn) Write(b []byte) (n int, err error) {
 		wrote, err := c.ep.Write(&c.data, tcpip.WriteOptions{})
 		n += int(wrote)
 		switch err.(type) {
-		case nil:
-		case *tcpip.ErrWouldBlock:
+		case nil, *tcpip.ErrWouldBlock:
+			if n == len(b) {
+				return n, nil
+			}
+			// The buffer is full. What the next acknowledgement makes room for would leave in a frame of its own: wait until it is half empty,
+			// which the netstack tells.
 			if err := c.out.wait(); err != nil {
 				return n, c.failed("write", err)
 			}

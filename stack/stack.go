@@ -176,7 +176,8 @@ func (s *Stack) setUp() error {
 	sack := tcpip.TCPSACKEnabled(true)
 	reno := tcpip.CongestionControlOption("reno")
 	moderate := tcpip.TCPModerateReceiveBufferOption(true)
-	for _, option := range []tcpip.SettableTransportProtocolOption{&wait, &linger, &sack, &reno, &moderate} {
+	recovery := tcpip.TCPRecovery(0) // no RACK: see the package comment
+	for _, option := range []tcpip.SettableTransportProtocolOption{&wait, &linger, &sack, &reno, &moderate, &recovery} {
 		if err := s.ns.SetTransportProtocolOption(tcp.ProtocolNumber, option); err != nil {
 			return fmt.Errorf("TCP option %T: %w", option, asError(err))
 		}
