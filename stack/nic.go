@@ -49,8 +49,9 @@ type nic struct {
 }
 
 var (
-	_ netstack.LinkEndpoint = (*nic)(nil)
-	_ netstack.GSOEndpoint  = (*nic)(nil)
+	_ netstack.LinkEndpoint       = (*nic)(nil)
+	_ netstack.GSOEndpoint        = (*nic)(nil)
+	_ netstack.QueueingDiscipline = (*nic)(nil)
 )
 
 // newNIC returns a NIC's link endpoint; neighbours is nil for the NIC own.
@@ -118,19 +119,27 @@ type outgoing struct {
 	batch [1][]byte
 }
 
-// WritePackets sends packets out. A packet the device does not take is dropped and counted: TCP sends it again. Netstack
-// knows but a few errors here and panics on others, so none is returned.
+// WritePackets sends packets out.
 func (n *nic) WritePackets(pkts netstack.PacketBufferList) (int, tcpip.Error) {
 	for _, pkt := range pkts.AsSlice() {
-		out := n.frames.Get().(*outgoing)
-		if frame, ok := n.encode(pkt, out.buf); !ok {
-			n.drops.Add(1)
-		} else if !n.acks.hold(pkt, frame) {
-			n.write(out, frame, pkt.Hash)
-		}
-		n.frames.Put(out)
+		_ = n.WritePacket(pkt) // never an error
 	}
 	return pkts.Len(), nil
+}
+
+// WritePacket sends a packet out. One the device does not take is dropped and counted: TCP sends it again. Netstack knows but a few errors
+// here and panics on others, so none is returned.
+//
+// It makes the NIC its own queueing discipline: the netstack's makes a list of each packet.
+func (n *nic) WritePacket(pkt *netstack.PacketBuffer) tcpip.Error {
+	out := n.frames.Get().(*outgoing)
+	if frame, ok := n.encode(pkt, out.buf); !ok {
+		n.drops.Add(1)
+	} else if !n.acks.hold(pkt, frame) {
+		n.write(out, frame, pkt.Hash)
+	}
+	n.frames.Put(out)
+	return nil
 }
 
 // leg returns which connections of flows pass here.

@@ -185,10 +185,10 @@ func (s *Stack) setUp() error {
 	s.flows.mu.Lock()
 	s.shareBuffersLocked()
 	s.flows.mu.Unlock()
-	if err := s.ns.CreateNICWithOptions(ownNIC, s.own, netstack.NICOptions{Name: "own"}); err != nil {
+	if err := s.ns.CreateNICWithOptions(ownNIC, s.own, netstack.NICOptions{Name: "own", QDisc: s.own}); err != nil {
 		return fmt.Errorf("NIC own: %w", asError(err))
 	}
-	if err := s.ns.CreateNICWithOptions(interceptNIC, s.intercept, netstack.NICOptions{Name: "intercept"}); err != nil {
+	if err := s.ns.CreateNICWithOptions(interceptNIC, s.intercept, netstack.NICOptions{Name: "intercept", QDisc: s.intercept}); err != nil {
 		return fmt.Errorf("NIC intercept: %w", asError(err))
 	}
 	if err := s.ns.SetPromiscuousMode(interceptNIC, true); err != nil {
