@@ -90,6 +90,11 @@ func (p *Pool) take(ctx context.Context, e *errand) error {
 	p.offerLocked()
 	p.mu.Unlock()
 	select {
+	case <-e.turn: // nearly always: without a look at ctx, which would make a channel of it
+		return e.err
+	default:
+	}
+	select {
 	case <-e.turn:
 	case <-ctx.Done():
 		if p.leave(e) {
