@@ -16,6 +16,7 @@ import (
 // runes, an ellipsis marking the cut, without control, format and bidirectional characters, each run of blanks one space.
 func Printable(s string, limit int) string {
 	var b strings.Builder
+	b.Grow(min(len(s), limit*utf8.UTFMax))
 	runes, blank := 0, false
 	for _, r := range s {
 		if !unicode.IsPrint(r) || r == ' ' { // IsPrint holds for no space but U+0020, for no control and no format character
