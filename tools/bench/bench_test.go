@@ -53,6 +53,18 @@ func TestMeasureAll(t *testing.T) {
 	checkGone(t, o.name)
 }
 
+// A proxy that follows the gateway at its addresses is found, though the client still knows the gateway's MAC.
+func TestProxyAfterGateway(t *testing.T) {
+	o := smallRun(build(t))
+	o.only, o.idle, o.runs = "idle", 10, 2
+	o.ways = []way{nginx, offload}
+	var progress bytes.Buffer
+	if err := measureAll(t.Context(), o, io.Discard, &progress); err != nil {
+		t.Errorf("%v\n%s", err, &progress)
+	}
+	checkGone(t, o.name)
+}
+
 // A user who interrupts gets no table, and nothing is left.
 func TestMeasureAllInterrupted(t *testing.T) {
 	o := smallRun(build(t))

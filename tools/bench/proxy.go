@@ -146,6 +146,9 @@ func (b *bench) enterProxy(ctx context.Context, w way) (leave func(context.Conte
 	}
 	// How it takes being ended is its own affair.
 	ends = append(ends, func(ctx context.Context) error { _ = process.Stop(ctx); return nil })
+	if err := b.forgetNeighbours(ctx); err != nil {
+		return nil, err
+	}
 	if err := b.waitForProxy(ctx, process); err != nil {
 		return nil, err
 	}

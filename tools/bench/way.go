@@ -125,13 +125,21 @@ func (b *bench) enter(ctx context.Context, w way) (leave func(context.Context) e
 	return leave, nil
 }
 
-// settle waits until packets go through: the gateway's addresses have moved to another MAC, and a bridge that snoops needs
-// its time to learn who is in which group. No measurement should hold that.
-func (b *bench) settle(ctx context.Context) error {
+// forgetNeighbours has client and router ask for MACs again: the gateway's addresses have moved to another one.
+func (b *bench) forgetNeighbours(ctx context.Context) error {
 	for host, link := range map[*testnet.Host]string{b.lab.Client: "eth0", b.lab.Router: "lan0"} {
 		if _, err := host.Output(ctx, "ip", "neighbour", "flush", "dev", link); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// settle waits until packets go through: a bridge that snoops needs its time to learn who is in which group. No measurement should hold
+// that.
+func (b *bench) settle(ctx context.Context) error {
+	if err := b.forgetNeighbours(ctx); err != nil {
+		return err
 	}
 	for _, address := range []netip.Addr{testnet.WebIPv4, testnet.WebIPv6} {
 		// One answer within ten seconds.
