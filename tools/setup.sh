@@ -9,7 +9,7 @@ packages=(
 	iproute2 nftables iputils-ping traceroute tcpdump iperf3 curl        # networks and traffic of the lab
 	dovecot-pop3d fetchmail clamav-testfiles                             # real servers, clients and (harmless) malware
 	mailutils-pop3d mpop getmail6 mutt python3                           # more of them
-	7zip gcab zip xz-utils zstd                                          # archives of kinds that Go cannot write
+	7zip gcab zip xz-utils zstd genisoimage lzip                         # archives of kinds that Go cannot write
 	clamav-daemon                                                        # another engine; its service stays off
 	mpack ripmime nmh maildir-utils libmime-tools-perl                     # mail parsers
 	python3-flufl.bounce golang-github-jhillyerd-enmime-dev              # more mails

@@ -73,9 +73,15 @@ func openCompound(o *opening, at int64) error {
 	if err := o.out.Expect(total); err != nil {
 		return err
 	}
+	macros := hasMacros(streams)
 	for _, s := range streams {
 		if err := f.open(s); err != nil {
 			return err
+		}
+		if macros && s.size > 0 {
+			if err := f.macros(s.name, f.reader(s)); err != nil {
+				return err
+			}
 		}
 	}
 	f.secrets(streams)

@@ -6,13 +6,14 @@
 // Opener is a scanner.Opener. It goes by the octets, never by names or declared types (look.go): a content may be several things at
 // once, and is opened as each of them. Then there is one file for each family:
 //
-//   - streams.go: gzip, bzip2, xz, lzma and zstd files.
+//   - streams.go: gzip, bzip2, xz, lzma, lzip and zstd files.
 //   - zip.go, methods.go: zip archives, and so OOXML and OpenDocument files, by all readings of their two sets of headers.
 //   - tar.go, plain.go, arj.go: tar, ar, cpio, SZDD and ARJ.
 //   - history.go, deflate64.go, implode.go: what the methods that are decoded here have in common, and the two of zip archives.
 //   - sevenzip.go, coders.go, bcj2.go: 7z archives. rar.go: RAR archives.
 //   - cab.go, chm.go, lzx.go, solid.go: cabinets and compiled help.
 //   - cfb.go, objects.go: compound files, which .doc, .xls, .ppt, .msi and .msg are, and the files embedded in them.
+//   - vba.go: the sources of macros in them. iso.go: images of disks in ISO 9660.
 //   - pdf.go, rtf.go: the streams of PDF documents, and the objects in RTF.
 //
 // # Bounds
@@ -43,6 +44,10 @@
 //   - 2026: compound files are read by a parser of our own, which opens what the directory holds whether its tree leads there or not;
 //     so are the streams of PDF documents, whose tables readers rebuild when they are broken. A stream that is damaged is no defect:
 //     viewers show what they get of it.
+//   - 2026: macros are found by what their source begins with, packed, and not by the project's own list of its modules, which is packed
+//     too and may name others: Office compiles the source anew wherever the version differs. Only compound files that hold a project are searched.
+//   - 2026: images of disks are opened by the two directories that Windows reads, ISO 9660 and Joliet. One that has UDF alone, or FAT, NTFS or
+//     compressed files, is judged as it stands: what lies in it in one piece is seen by rules that look anywhere.
 //   - 2026: the first 2,000 streams of a PDF document are contents each, what follows is one content: a long book has more
 //     streams than a mail may have parts.
 //   - 2026: programs that unpack themselves in memory, and installers and script compilers with formats of their own (NSIS, InstallShield,

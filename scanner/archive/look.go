@@ -34,6 +34,7 @@ var formats = sync.OnceValue(func() []format {
 		{name: "bzip2", magic: "BZh", open: openBzip2},
 		{name: "xz", magic: "\xfd7zXZ\x00", open: openXZ},
 		{name: "lzma", magic: "\x5d\x00\x00", open: openLZMA},
+		{name: "lzip", magic: "LZIP\x01", open: openLzip},
 		{name: "zstd", magic: "\x28\xb5\x2f\xfd", open: openZstd},
 		{name: "zstd", magic: "\x2a\x4d\x18", at: 1, open: openZstd}, // a skippable frame first
 		{name: "tar", is: tarHeader, open: openTar},
@@ -45,6 +46,8 @@ var formats = sync.OnceValue(func() []format {
 		{name: "ARJ", magic: "\x60\xea", open: openARJ},
 		{name: "CHM", magic: "ITSF", open: openCHM},
 		{name: "compound file", magic: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", open: openCompound},
+		{name: "ActiveMime", magic: "ActiveMime", open: openActiveMime},
+		{name: "ISO image", magic: "CD001", at: isoFirst*isoSector + 1, open: openISO},
 		{name: "PDF", magic: "%PDF-", first: 1024, open: openPDF},
 		{name: "RTF", magic: "{\\rt", first: 1024, open: openRTF},
 		{name: "7z", magic: "7z\xbc\xaf\x27\x1c", first: anywhere, rare: 0xbc, open: open7z},
@@ -78,6 +81,7 @@ type found struct {
 
 // Passing over a content that is not in memory.
 const (
+	headLen = 33 << 10 // octets of its beginning: as far as the magic of an image of a disk
 	chunk   = 64 << 10 // octets at once
 	overlap = 8        // octets that are seen twice, so that no magic is cut
 )
@@ -90,7 +94,7 @@ func look(part *scanner.Part) (*found, error) {
 	memory, file := part.Region()
 	head := memory
 	if file != nil {
-		head = make([]byte, min(content.Size(), 2<<10))
+		head = make([]byte, min(content.Size(), headLen))
 		if _, err := content.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("reading the part: %w", err)
 		}

@@ -70,3 +70,23 @@ func (o *opening) presentation(content io.Reader, size int64) error {
 		}
 	}
 }
+
+// openActiveMime opens what Office keeps the macros of a document in that is XML or MHTML: a header, at a length that differs, and then a
+// compound file, packed by zlib.
+func openActiveMime(o *opening, at int64) error {
+	const most = 256
+	b, err := o.bytes(at, most)
+	if err != nil {
+		return err
+	}
+	for i := len("ActiveMime"); i+1 < len(b); i++ {
+		if b[i] != 0x78 || binary.BigEndian.Uint16(b[i:])%31 != 0 { // RFC 1950 section 2.2
+			continue
+		}
+		unpacked, err := zlib.NewReader(bufio.NewReader(o.section(at+int64(i), o.size)))
+		if err == nil {
+			return o.member("", unpacked)
+		}
+	}
+	return malformed("nothing that is packed")
+}

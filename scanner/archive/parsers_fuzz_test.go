@@ -90,6 +90,28 @@ func FuzzRTF(f *testing.F) {
 	fuzzParser(f, openRTF, "*.rtf", `{\rtf1{\object{\*\objdata 0105000002000000080000005061636b61676500}}}`)
 }
 
+func FuzzISO(f *testing.F) {
+	image := make([]byte, (isoFirst+3)*isoSector)
+	descriptor, folder := image[isoFirst*isoSector:], image[(isoFirst+1)*isoSector:]
+	copy(descriptor, "\x01CD001\x01")
+	copy(descriptor[isoRoot:], "\x22\x00\x11\x00\x00\x00\x00\x00\x00\x00\x00\x08")
+	descriptor[isoRoot+25] = 2
+	copy(folder, "\x22\x00\x12\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00")
+	copy(folder[isoRecord-1:], "\x01a")
+	copy(folder[isoSector:], "text")
+	fuzzParser(f, openISO, "*.iso", string(image))
+}
+
+func FuzzLzip(f *testing.F) { fuzzParser(f, openLzip, "*.lz", "LZIP\x01\x0c\x00\x33\x1b\xe3") }
+
+func FuzzActiveMime(f *testing.F) {
+	fuzzParser(f, openActiveMime, "*.mso", "ActiveMime\x78\x9c\x4b\x04\x00\x00\x62\x00\x62")
+}
+
+func FuzzMacros(f *testing.F) {
+	fuzzParser(f, func(o *opening, at int64) error { return o.macros("", o.section(at, o.size)) }, "*.ole.doc", "\x01\x0b\xb0\x00Attribut\x02ab\x00\x00")
+}
+
 // FuzzDecoders: what the decompressors of our own make of packed octets does not depend on how those are read, has an end, and what is
 // not packed further comes out as it went in.
 func FuzzDecoders(f *testing.F) {

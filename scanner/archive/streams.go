@@ -177,6 +177,77 @@ func openLZMA(o *opening, at int64) error {
 	return err
 }
 
+// maxMembers bounds the members of a file of lzip's; beyond, the file is read from its beginning as far as that goes.
+const maxMembers = 1000
+
+// openLzip opens lzip's files: members that end with their lengths, of one content together.
+func openLzip(o *opening, at int64) error {
+	const headLen, tailLen = 6, 20
+	var starts []int64 // the last one first
+	for end := o.size; end > at; {
+		tail, err := o.bytes(end-8, 8)
+		if err != nil {
+			return err
+		}
+		begin := int64(-1)
+		if len(tail) == 8 {
+			begin = end - int64(binary.LittleEndian.Uint64(tail))
+		}
+		if begin < at || begin > end-headLen-tailLen || len(starts) == maxMembers { // something follows, or it is cut
+			starts = []int64{at}
+			break
+		}
+		starts, end = append(starts, begin), begin
+	}
+	return o.member("", &lzipMembers{opening: o, starts: starts})
+}
+
+// lzipMembers reads one member after the other.
+type lzipMembers struct {
+	*opening
+	starts  []int64
+	current io.Reader
+}
+
+func (l *lzipMembers) Read(p []byte) (int, error) {
+	for {
+		if l.current == nil {
+			last := len(l.starts) - 1
+			if last < 0 {
+				return 0, io.EOF
+			}
+			var err error
+			if l.current, err = l.open(l.starts[last]); err != nil {
+				return 0, err
+			}
+			l.starts = l.starts[:last]
+		}
+		n, err := l.current.Read(p)
+		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			l.current, err = nil, nil
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// open returns a reader of the member that begins at an offset: six octets ahead of a stream whose end is marked.
+func (l *lzipMembers) open(at int64) (io.Reader, error) {
+	const headLen, minDictionary = 6, 4 << 10
+	head, err := l.bytes(at, headLen)
+	if err != nil {
+		return nil, err
+	}
+	if len(head) < headLen || string(head[:4]) != "LZIP" {
+		return nil, errPacked
+	}
+	dictionary := uint32(1) << (head[5] & 0x1f)
+	dictionary = max(dictionary-dictionary/16*uint32(head[5]>>5), minDictionary)
+	header := append([]byte{0x5d}, binary.LittleEndian.AppendUint32(nil, dictionary)...)
+	return newLZMA(append(header, bytes.Repeat([]byte{0xff}, 8)...), l.section(at+headLen, l.size))
+}
+
 // newLZMA returns a reader of what packed holds, according to a header of the file format: properties, dictionary, length.
 func newLZMA(head []byte, packed io.Reader) (io.Reader, error) {
 	content, err := lzma.ReaderConfig{DictCap: maxWindow}.NewReader(io.MultiReader(bytes.NewReader(head), bufio.NewReader(packed)))
