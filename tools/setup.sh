@@ -12,6 +12,7 @@ packages=(
 	7zip gcab zip xz-utils zstd genisoimage lzip                         # archives of kinds that Go cannot write
 	clamav-daemon                                                        # another engine; its service stays off
 	mpack ripmime nmh maildir-utils libmime-tools-perl                     # mail parsers
+	python3-icalendar python3-vobject                                    # parsers of calendars and address cards
 	python3-flufl.bounce golang-github-jhillyerd-enmime-dev              # more mails
 	dpkg-dev systemd procps                                              # the Debian package, and a machine to install it on
 )

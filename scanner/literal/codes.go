@@ -120,7 +120,7 @@ func (d *codes) feed(text, out []byte, last bool) (int, []byte) {
 		quote := bytes.IndexByte([]byte(quotes), c) >= 0
 		if d.joint {
 			d.joint = !quote
-			if d.done = d.joint && bytes.IndexByte([]byte(" \t\r\n+&,._"), c) < 0; !d.done {
+			if d.done = d.joint && bytes.IndexByte([]byte(joints), c) < 0; !d.done {
 				i++
 			}
 			continue

@@ -8,6 +8,9 @@ import (
 // minPiece is how many digits are in a row at least where a literal begins.
 const minPiece = 20
 
+// joints are what stands between two strings that are one.
+const joints = " \t\r\n+&._,\\"
+
 // none is the value of an octet that is no digit.
 const none = 0xFF
 
@@ -184,7 +187,7 @@ func (d *digits) between(out []byte, c byte, at int64) []byte {
 				d.joint = at
 			}
 		default:
-			d.done = !line && !blank && bytes.IndexByte([]byte(`+&._\`), c) < 0
+			d.done = bytes.IndexByte([]byte(joints), c) < 0
 		}
 	default:
 		switch {

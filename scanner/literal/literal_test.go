@@ -98,6 +98,7 @@ func TestLiterals(t *testing.T) {
 		"sum":             func(c string) string { return `d="` + pieces(b64(c), 40, `"+"`) + `";` },
 		"sum in lines":    func(c string) string { return `d="` + pieces(b64(c), 70, "\" +\r\n    \"") + `";` },
 		"sum of a piece":  func(c string) string { b := b64(c); return `d='` + b[:4] + `'+'` + b[4:] + `';` },
+		"pieces ahead":    func(c string) string { b := b64(c); return `d='` + b[:1] + `' + '` + b[1:6] + "' +\n '" + b[6:] + `';` },
 		"basic":           func(c string) string { return `s = "` + pieces(b64(c), 70, "\" & _\r\n    \"") + `"` },
 		"array":           func(c string) string { return `["` + pieces(b64(c), 50, `","`) + `"].join("")` },
 		"behind others":   func(c string) string { return `["` + strings.Repeat("QUJD", 14) + `QU","` + b64(c) + `"]` },

@@ -73,6 +73,7 @@ type search struct {
 	alone   int      // contents handed out alone
 	smalls  [][]byte // literals that wait for being handed out
 	held    int      // octets of them
+	read    int64    // how far literals of digits have been read
 	spare   int64    // octets that may yet be read twice
 	source  source
 	small   [maxSmall]byte
@@ -143,27 +144,89 @@ func (s *search) plain(text []byte, at int64) (next int64, is bool, err error) {
 		next, err = s.codes(d, at+int64(len(text)-len(bytes.TrimLeft(text, quotes+"\r\n\t"))))
 		return next, true, err
 	}
-	starts, behind := startsIn(text)
-	if len(starts) == 0 {
+	inText, behind := startsIn(text)
+	if len(inText) == 0 {
 		return at + int64(behind), false, nil
 	}
+	var starts []int64
+	for _, start := range inText {
+		starts = append(starts, at+int64(start))
+	}
+	first := starts[len(starts)-1]
+	ahead, err := s.ahead(first)
+	if err != nil {
+		return 0, true, err
+	}
+	if ahead < first {
+		starts = append(starts, ahead)
+	}
 	for _, start := range starts {
-		d := newDigits(text[start:])
-		end, err := s.literal(d, at+int64(start))
-		if err == nil && d.width == 4 && d.other {
-			d = &digits{value: base64Values(), width: 6}
-			end, err = s.literal(d, at+int64(start))
-		}
+		end, joint, err := s.digits(newDigits(text[max(start-at, 0):]), start)
 		if err != nil {
 			return 0, true, err
 		}
-		if d.joint > 0 && s.spare > 0 {
+		s.read = max(s.read, end)
+		if joint > 0 && s.spare > 0 {
 			s.spare -= end - at
-			end = at + int64(start) + d.joint
+			end = joint
 		}
 		next = max(next, end)
 	}
 	return next, true, nil
+}
+
+// digits is literal for digits, which may turn out to be those of base64. joint is where the second string of a list begins, 0 where that is nowhere.
+func (s *search) digits(d *digits, at int64) (end, joint int64, err error) {
+	end, err = s.literal(d, at)
+	if err == nil && d.width == 4 && d.other {
+		d = &digits{value: base64Values(), width: 6}
+		end, err = s.literal(d, at)
+	}
+	if d.joint > 0 {
+		joint = at + d.joint
+	}
+	return end, joint, err
+}
+
+// ahead returns where a literal begins that goes on in the string at an offset, behind short ones, as in "TV" + "qQ" + "AAMAAAAEAAAA"; the offset
+// itself where there is none.
+func (s *search) ahead(at int64) (begin int64, err error) {
+	const most = 256
+	from := max(at-most, s.read, 0)
+	if from >= at {
+		return at, nil
+	}
+	text := make([]byte, at-from)
+	if _, err := s.content.ReadAt(text, from); err != nil {
+		return 0, err
+	}
+	table := classes()
+	for {
+		strings, ok := cutQuote(text)
+		if !ok {
+			return at, nil
+		}
+		content, ok := cutQuote(bytes.TrimRight(strings, joints))
+		if !ok {
+			return at, nil
+		}
+		text = content
+		for len(text) > 0 && table[text[len(text)-1]]&digit != 0 {
+			text = text[:len(text)-1]
+		}
+		if _, quoted := cutQuote(text); !quoted || len(text) == len(content) {
+			return at, nil
+		}
+		at = from + int64(len(text))
+	}
+}
+
+// cutQuote returns text without the quotation mark behind it, and whether there is one.
+func cutQuote(text []byte) ([]byte, bool) {
+	if len(text) == 0 || !bytes.ContainsAny(text[len(text)-1:], quotes) {
+		return text, false
+	}
+	return text[:len(text)-1], true
 }
 
 // codes is literal for a string. What follows its last code may be the beginning of another.

@@ -51,7 +51,7 @@ func corpus() ([]mail, error) {
 func variants() []variant {
 	all := slices.Concat(types(), headers(), delimiters(), boundaries(), base64s(), quotedPrintables(), encodingFields(), continued(),
 		attachedText(), messages(), wrapped(), misnamed(), sizes(), lineEnds())
-	return append(all, crosses(all)...)
+	return slices.Concat(all, crosses(all), documents())
 }
 
 // writeTo writes mails into a folder, as ID.eml.

@@ -62,6 +62,12 @@ func drivers(source string) []driver {
 		{"Python", []string{"python"}, func(ctx context.Context, _ string) (*exec.Cmd, error) {
 			return exec.CommandContext(ctx, "python3", filepath.Join(source, "drivers/extract.py")), nil
 		}},
+		{"Debian's Python", []string{"icalendar", "vobject", "xml", "plistlib"}, func(ctx context.Context, _ string) (*exec.Cmd, error) {
+			return exec.CommandContext(ctx, "/usr/bin/python3", filepath.Join(source, "drivers/documents.py")), nil
+		}},
+		{"node", []string{"scripts"}, func(ctx context.Context, _ string) (*exec.Cmd, error) {
+			return exec.CommandContext(ctx, "node", filepath.Join(source, "drivers/scripts.mjs")), nil
+		}},
 		{"Perl", []string{"mime-tools"}, func(ctx context.Context, _ string) (*exec.Cmd, error) {
 			return exec.CommandContext(ctx, "perl", filepath.Join(source, "drivers/extract.pl")), nil
 		}},
@@ -82,6 +88,11 @@ func drivers(source string) []driver {
 			return exec.CommandContext(ctx, "node", filepath.Join(folder, "extract.mjs")), nil
 		}},
 	}
+}
+
+// documentReaders are the parsers of what is attached, which find nothing in any other mail.
+func documentReaders() []string {
+	return []string{"icalendar", "vobject", "xml", "plistlib", "scripts"}
 }
 
 // npmInstall installs what package-lock.json names, unless it is there already.
