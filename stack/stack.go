@@ -75,7 +75,7 @@ const (
 	defaultDialTimeout = 10 * time.Second
 	defaultDrain       = 30 * time.Second
 
-	// timeWait is how long an ended connection lingers, 38 KB each, to absorb strays (RFC 9293 section 3.4.2 asks for two
+	// timeWait is how long an ended connection lingers, 7 KB each, to absorb strays (RFC 9293 section 3.4.2 asks for two
 	// minutes; the listener takes a new SYN for the same ports at once, whatever this is).
 	timeWait = 5 * time.Second
 

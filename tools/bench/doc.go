@@ -103,6 +103,19 @@
 //     threads at once in the gateway (GOMAXPROCS 1 to 4) and more or fewer workers change nothing that could be told.
 //   - On a machine that does other things, nice(1) is of no use where the scheduler groups by session: /proc/PID/autogroup is.
 //
+// # What was learnt of the bare relay
+//
+// 2026-11-22, on a machine that others kept busy, so that CPU time is told and no rate.
+//
+//   - A session without a mail costs it 0.8 ms where the mirror has 0.9 to 1.0, and one of ten mails 1.8 to 2.2 where the mirror has 3.0 to 3.3. nginx, on
+//     the kernel's TCP, has 0.1 to 0.2 and 0.3 to 0.4.
+//   - Of that, by perf(1): 55 % the netstack, in which nothing stands out, 26 the kernel, of which 17 to 21 is a frame written with bridge and receiver,
+//     7 Go's runtime, 10 package stack, 3 package forwarder.
+//   - A relay of the netstack's own parts (tcp.Forwarder, gonet, one NIC without neighbours, no package forwarder) on the same device: by turns, 64
+//     batches of 120 sessions each, it takes 5 to 8 % less for ten mails, no more than 3 % less without a mail, and writes 65 frames for a session in place
+//     of 42. What package stack adds it nearly earns back with acknowledgements it does not send.
+//   - A TIME_WAIT of 1 ms in place of 5 s, and four or sixteen times as much garbage as is in use, make no difference that could be told.
+//
 // # What was learnt of judging
 //
 // 2026-11-22, BenchmarkMail in package scanner, in process, the least of several runs on a machine that others used as well: what a mail costs in
