@@ -12,7 +12,7 @@ import (
 const pitfalls = `
 P01  multi-line by command and arguments         p01-multiline p01-unknown p08-capa p12-auth-list FuzzClientCommands
 P02  the end, wherever it is cut                 p02-terminator p07-end-cut FuzzFramer FuzzServerReplyDelivered
-P03  stuffed once                                p03-stuffing p14-unstuffed p26-top-lines p27-too-large-tag p28-drip p33-notice FuzzFramer
+P03  stuffed once                                p03-stuffing p14-unstuffed p26-top-lines p27-too-large-tag p28-drip p33-notice TestSpoolFillsUp FuzzFramer FuzzStuffed
 P04  bare LF                                     p04-lf-only p04-lf-body p04-lf-mixed p04-lf-commands p04-cr-dot p26-top-lines
 P05  8-bit, NUL, lone CR                         p05-octets p05-commands p04-lf-body TestParse FuzzParse
 P06  huge lines                                  p06-long-line session-long-status session-long-command TestOneLineOf100MB TestCommandLengths TestStatusLengths
@@ -23,7 +23,7 @@ P10  refused in order                            p10-in-order p10-top FuzzClient
 P11  APOP's greeting                             p11-apop p11-greeting-err p11-names-after-login released-apop released-late-pass
 P12  SASL                                        p12-auth p12-auth-list p12-auth-login p12-auth-names p38-sasl session-bad-sasl TestChallengesAreBounded TestCommandLengths TestSecretsStayOut
 P13  STLS                                        p13-stls-hide p13-stls-pass p13-stls-refused p13-stls-inject-client p13-stls-inject-server TestRunningUnread
-P14  judged un-stuffed                           p14-unstuffed p02-terminator FuzzFramer
+P14  judged un-stuffed                           p14-unstuffed p02-terminator FuzzFramer FuzzStuffed
 P15  UTF8 and LANG                               p15-utf8 p08-capa
 P16  response codes                              p16-resp-codes p16-no-codes p16-forgotten
 P17  one queue                                   p17-order TestRepliesLeaveBeforeJudgement TestPipeliningIsBounded
@@ -38,9 +38,9 @@ P25  nothing is put into clean mail              p24-sizes p25-tag p28-drip p28-
 P26  TOP                                         p26-top-zero p26-top-zero-body p26-top-lines p26-top-notice p26-top-first p26-top-tagged p10-top p20-rset TestNoticesAreBounded FuzzCutter TestFieldsOnly
 P27  no -ERR once +OK is out                     p27-drip-retry p27-drip-silent p27-too-large p27-too-large-tag p27-too-large-cut p28-replace
 P28  drip whole fields                           p28-drip p28-wait p28-long-field p28-replace p24-pad-drip FuzzTraceField TestTraceField TestWaitLinesAreBounded TestNoticeGoesOnFromWhatHasLeft TestSlowMessageIsHeardOf
-P29  one budget                                  p29-budget p29-budget-judge p29-next TestEarly TestSlowMessageIsHeardOf scanner TestTookIsTheClientsWait
+P29  one budget                                  p29-budget p29-budget-judge p29-next TestBudgetIsHalfAnHour TestEarly TestSlowMessageIsHeardOf scanner TestTookIsTheClientsWait
 P30  UIDL                                        p30-uidl
-P31  DELE of infected mail                       p31-dele p31-dele-several p31-dele-withheld
+P31  DELE of infected mail                       p31-dele p31-dele-several p31-dele-withheld TestManyWithheld
 P32  always something complete                   p32-retry p23-replace scanner TestEscalation TestOnlyRefusalsEscalate
 P33  a notice is a mail                          p33-notice TestNoticeSaysNothingTwice scanner/notice TestNotice TestNoticeForAMailThatSaysNothing TestTemplateThatFailsLater FuzzCompose
 P34  a verdict is of a content                   p34-judged-anew scanner TestOtherContentIsJudgedAnew TestOnlyFactsAreRemembered TestVerdictsAreForgotten TestCacheIsBounded TestExplain
@@ -49,7 +49,7 @@ P36  dial first                                  stack TestRefusedServerLooksRef
 P37  FIN and RST travel                          p37-half-close p37-half-close-retr p37-reset-client p37-reset-server TestOverTCP TestClientEndsWhileTheServerIsWaitedFor
 P38  times before and after login                p38-autologout p38-login p38-login-total p38-login-server p38-command p38-sasl TestTimesOfTheClient TestSlowClients TestNewRefuses TestTimesAreMonotonic
 P39  not POP3                                    p39-server p39-server-short p39-silent p39-client p39-server-pass p39-silent-pass p39-client-pass p39-early-commands p15-utf8 TestSilentServers TestTimeToGreet TestRunningUnread
-P40  a client that takes nothing                 p40-silent p40-slow-message p27-too-large TestStalledClient TestPipeliningIsBounded TestSpoolFails TestSlowMessageIsHeardOf
+P40  a client that takes nothing                 p40-silent p40-slow-message p27-too-large TestStalledClient TestPipeliningIsBounded TestSpoolFails TestSpoolFillsUp TestSlowMessageIsHeardOf
 P42  the mail alone is judged                    p42-prefix p02-terminator TestEarly
 `
 

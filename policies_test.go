@@ -27,10 +27,10 @@ in_words    cmd/mirrorgw/config TestEveryPolicyIsReadAndShown TestEveryPolicyIsW
 keep_rest   scanner TestKeepRest TestWholeMailIsReplaced TestKeepRestOfTenParts TestRestThatCannotBeJudged TestKeptRestIsInTheQuota forwarder/pop3 TestRulingIsClosed TestNoticeGoesOnFromWhatHasLeft
 pad         forwarder/pop3 p24-pad p24-pad-short p24-pad-drip g6-edit-pad i3-mark-pad TestPadding
 changes     forwarder/pop3 g6-edit i3-mark TestToWire TestWhatHasLeftIsNotChanged
-released    forwarder/pop3 released-all released-rset released-last released-quit-refused released-stuck released-unreadable scanner TestReleasedMailIsDelivered
-retries     scanner TestRetriesSurviveRestarts TestEscalationAcrossRestart TestForgottenEntriesStayForgotten TestDamagedJournal
+released    forwarder/pop3 released-all released-two released-rset released-last released-quit-refused released-stuck released-unreadable scanner TestReleasedMailIsDelivered forwarder/pop3 TestIdentity TestNaming TestStufferIsRead TestReleasedAreBounded
+retries     scanner TestRetriesSurviveRestarts TestEscalationAcrossRestart TestForgottenEntriesStayForgotten TestDamagedJournal TestEscalationTableIsBounded
 bypass      forwarder TestBypass cmd/mirrorgw/gateway TestBypassIntake cmd/mirrorgw TestBypass
-watchdog    cmd/mirrorgw/gateway TestWatchdogIntake TestJudgements TestOnlyAVerdictIsProgress cmd/mirrorgw TestWatchdogInTheLab
+watchdog    cmd/mirrorgw/gateway TestWatchdogIntake TestJudgements TestOnlyAVerdictIsProgress TestRefusalIsAboveForwarding cmd/mirrorgw TestWatchdogInTheLab
 cache       scanner TestSameContentIsJudgedOnce TestOtherContentIsJudgedAnew TestOnlyFactsAreRemembered TestVerdictsAreForgotten TestCacheIsBounded
 `
 

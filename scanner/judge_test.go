@@ -336,6 +336,21 @@ func TestEscalationTableIsBounded(t *testing.T) {
 	if !e.due(key, now.Add(escalateAfter)) {
 		t.Error("the latest mail was forgotten")
 	}
+	again := [32]byte{0: 1, 31: 1}
+	e.due(again, now)
+	for i := range maxRetried - 1 { // of which one is that again
+		if i == maxRetried/2 {
+			e.due(again, now)
+			continue
+		}
+		e.due([32]byte{0: byte(i), 1: byte(i >> 8), 30: 1}, now)
+	}
+	e.due([32]byte{29: 1}, now)
+	e.due([32]byte{29: 2}, now)
+	if !e.due(again, now.Add(escalateAfter)) {
+		t.Error("not the mail refused longest ago was forgotten")
+	}
+	e.due(key, now)
 	e.forget(key)
 	if len(e.byKey) != maxRetried-1 || e.order.Len() != maxRetried-1 {
 		t.Errorf("%d and %d entries", len(e.byKey), e.order.Len())

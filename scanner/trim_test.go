@@ -140,7 +140,7 @@ func TestWholeMailIsReplaced(t *testing.T) {
 		"no last line end":            strings.TrimSuffix(text, "\r\n"),
 		"something else wrong":        strings.Replace(text, "--out er--", "--out er\r\nContent-Type: message/partial\r\n\r\n--out er--", 1),
 		"more left than is held":      strings.Replace(text, "epilogue", strings.Repeat("x", maxTrimmed), 1),
-		"header longer than is held":  strings.Replace(text, "--in\r\n\r\nplain", "--in\r\nX-Long: "+strings.Repeat("x\r\n ", maxTrimmedHeader/4)+"\r\n\r\nplain", 1),
+		"header longer than is held":  strings.Replace(text, "--in\r\n\r\nplain", "--in\r\nX-Long: "+strings.Repeat("x\r\n ", maxTrimmedHeader/4)+"x\r\n\r\nplain", 1),
 		"line longer than is read":    strings.Replace(text, "--in\r\n\r\nplain", "--in\r\nX-Long: "+strings.Repeat("x", 2*lineBuffer)+"\r\n\r\nplain", 1),
 		"payload outside of any part": strings.Replace(text, "between", payload, 1),
 	} {

@@ -87,7 +87,8 @@
 //   - Whose mail it is the login must say without doubt (identity.go): a client that names several users, or uses a mechanism that
 //     shows no name, is shown nothing.
 //   - DELE n is refused while the last RETR n of the session was refused by the gateway: a client that sends RETR and
-//     DELE in one go would otherwise lose a mail that nobody has seen. A new session may delete it.
+//     DELE in one go would otherwise lose a mail that nobody has seen. A new session may delete it. A session with more such messages
+//     than are remembered ends.
 //   - A message the server does not finish ends the client's connection with FIN, so that what was delivered before it is
 //     not lost; when part of it was already sent, with a reset.
 package pop3

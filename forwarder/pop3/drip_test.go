@@ -212,6 +212,28 @@ func TestWaitLinesAreBounded(t *testing.T) {
 	})
 }
 
+// P29: a message has half an hour in all, of which the judge gets what is left.
+func TestBudgetIsHalfAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var took time.Duration
+		asked := time.Now()
+		st := openWith(t.Context(), t, Config{Judge: &clerk{hook: func(ctx context.Context) {
+			<-ctx.Done()
+			took = time.Since(asked)
+		}}})
+		st.send(st.server, "+OK ready\r\n")
+		st.send(st.client, "RETR 1\r\n")
+		time.Sleep(50 * time.Second) // the bubble's clock
+		st.send(st.server, "+OK\r\nmail\r\n.\r\n")
+		time.Sleep(time.Hour) // the bubble's clock
+		synctest.Wait()
+		if took != 30*time.Minute {
+			t.Errorf("the judge was called off after %v", took)
+		}
+		st.close()
+	})
+}
+
 // A fault in what drips ends that session only.
 func TestDripPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

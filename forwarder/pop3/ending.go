@@ -15,6 +15,7 @@ var (
 	ErrServerSilent   = errors.New("pop3: the server fell silent")
 	ErrOverTime       = errors.New("pop3: a message took longer than it may")
 	ErrWithheld       = errors.New("pop3: a message was withheld when its first fields had left")
+	ErrManyWithheld   = errors.New("pop3: more messages were withheld than are remembered")
 	ErrMalformedReply = errors.New("pop3: the server's reply is outside the grammar or too long")
 	ErrUnsolicited    = errors.New("pop3: the server sent what no command asked for")
 	ErrInjection      = errors.New("pop3: plain text beyond the switch to TLS")

@@ -21,7 +21,7 @@ const (
 	Unsolicited               // the server sent what no command asked for
 	Injection                 // plain text beyond the switch to TLS
 	Fault                     // a fault in the gateway
-	Withheld                  // a message the client had the beginning of was not to be delivered
+	Withheld                  // a message the client had the beginning of was not to be delivered, or too many were not
 	Foreign                   // no POP3 was spoken
 	ends                      // how many there are
 )
@@ -55,6 +55,7 @@ func endOf(err error) End {
 		{ErrInjection, Injection},
 		{ErrPanic, Fault},
 		{ErrWithheld, Withheld},
+		{ErrManyWithheld, Withheld},
 		{ErrNotPOP3, Foreign},
 	} {
 		if errors.Is(err, e.err) {

@@ -12,7 +12,7 @@ func TestEndOf(t *testing.T) {
 	for err, want := range map[error]string{
 		nil: "closed", errDrained: "drained", ErrTruncated: "truncated", ErrBadSASLLine: "bad_client", ErrPanic: "fault",
 		fmt.Errorf("x: %w", ErrServerSilent): "timed_out", &lost{"client", os.ErrDeadlineExceeded}: "timed_out",
-		&lost{"server", errors.New("reset")}: "lost", ErrInjection: "injection",
+		&lost{"server", errors.New("reset")}: "lost", ErrInjection: "injection", ErrWithheld: "withheld", ErrManyWithheld: "withheld", ErrNotPOP3: "not_pop3",
 	} {
 		if got := endOf(err).String(); got != want {
 			t.Errorf("%v: %s, want %s", err, got, want)

@@ -19,8 +19,10 @@ import (
 
 // outbox holds released mails.
 type outbox struct {
+	t     *testing.T
 	mails map[string][]Released // by user
 	text  map[string]string     // by ID
+	later bool                  // the mail of that ID has been asked for
 
 	mu       sync.Mutex
 	consumed []string
@@ -28,7 +30,7 @@ type outbox struct {
 
 // newOutbox reads USER ID "…" lines.
 func newOutbox(t *testing.T, lines []string) *outbox {
-	b := &outbox{mails: make(map[string][]Released), text: make(map[string]string)}
+	b := &outbox{t: t, mails: make(map[string][]Released), text: make(map[string]string)}
 	for _, line := range lines {
 		f := strings.SplitN(line, " ", 3)
 		b.text[f[1]] = octets(t, f[2])
@@ -39,6 +41,7 @@ func newOutbox(t *testing.T, lines []string) *outbox {
 
 func (b *outbox) Waiting(o scanner.Origin) ([]Released, error) {
 	if o.Login == "" || o.Server.String() != "203.0.113.5:110" {
+		b.t.Errorf("asked about %+v", o)
 		return nil, errors.New("whose?")
 	}
 	if o.Login == "torn" { // some cannot be read, the others are there
@@ -53,6 +56,10 @@ func (b *outbox) Open(o scanner.Origin, id string) (io.ReadCloser, error) {
 		return nil, errors.New("gone")
 	case "broken":
 		return io.NopCloser(io.MultiReader(strings.NewReader(b.text[id][:5]), iotest.ErrReader(io.ErrUnexpectedEOF))), nil
+	case "later":
+		if b.later = !b.later; b.later {
+			return nil, errors.New("not yet")
+		}
 	case "short":
 		return io.NopCloser(strings.NewReader(b.text[id][2:])), nil
 	}
@@ -80,11 +87,34 @@ func (b *outbox) consumption() string {
 	return strings.Join(b.consumed, " ")
 }
 
+// More mails than a session shows wait for the next one.
+func TestReleasedAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines []string
+		for i := range 150 {
+			lines = append(lines, fmt.Sprintf("anna %012d \"x\"", i))
+		}
+		st := openWith(t.Context(), t, Config{Judge: &clerk{}, Releases: newOutbox(t, lines)})
+		st.send(st.server, "+OK ready\r\n")
+		for _, said := range []string{"USER anna\r\n", "PASS b\r\n"} {
+			st.send(st.client, said)
+			st.send(st.server, "+OK\r\n")
+		}
+		st.send(st.server, "+OK 1 10\r\n") // to the gateway's own STAT
+		st.send(st.client, "STAT\r\nUIDL 101\r\n")
+		st.send(st.server, "+OK 1 10\r\n")
+		st.got("client", st.client, "+OK ready\r\n+OK\r\n+OK\r\n+OK 101 110\r\n+OK 101 mirrorgw-000000000099\r\n")
+		st.send(st.client, "RETR 102\r\n")
+		st.got("server", st.server, "USER anna\r\nPASS b\r\nSTAT\r\nSTAT\r\nRETR 102\r\n")
+		st.close()
+	})
+}
+
 // P22: the server is kept alive while the client takes its time with a released mail, and the reply to the NOOP is nobody's.
 func TestServerIsKeptAliveDuringReleasedMail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mail := strings.Repeat("line\r\n", 10_000)
-		releases := &outbox{mails: map[string][]Released{"anna": {{ID: "0123456789ab", Size: int64(len(mail))}}}, text: map[string]string{"0123456789ab": mail}}
+		releases := &outbox{t: t, mails: map[string][]Released{"anna": {{ID: "0123456789ab", Size: int64(len(mail))}}}, text: map[string]string{"0123456789ab": mail}}
 		relay, err := New(Config{Judge: &clerk{}, Releases: releases})
 		if err != nil {
 			t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"mirrorgw/scanner"
 )
 
-// maxWithheld bounds the messages whose DELE is refused.
+// maxWithheld bounds the messages whose DELE is refused. A session in which there are more ends.
 const maxWithheld = 4096
 
 // The status lines of messages that do not leave as they came: without the server's count of octets, which they no
@@ -281,11 +281,14 @@ func (r *retrieval) withhold() error {
 		s.relay.counters.withheld.Add(1)
 		return ErrWithheld
 	}
-	if !r.p.top() && len(s.withheld) < maxWithheld {
-		s.withheld[r.p.message] = struct{}{}
-	}
 	if err := s.send([]byte(s.temporary(refuseMessage))); err != nil {
 		return err
+	}
+	if !r.p.top() {
+		if _, known := s.withheld[r.p.message]; !known && len(s.withheld) == maxWithheld {
+			return ErrManyWithheld // or a DELE sent along would lose what nobody has seen
+		}
+		s.withheld[r.p.message] = struct{}{}
 	}
 	if r.complete {
 		return nil

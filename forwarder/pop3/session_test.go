@@ -159,7 +159,7 @@ func TestDrainHasAnEnd(t *testing.T) {
 		st.send(st.client, "RETR 1\r\n")
 		st.send(st.server, "+OK\r\nmail\r\n.\r\n")
 		cancel()
-		time.Sleep(DefaultDrain - time.Second) // the bubble's clock
+		time.Sleep(29 * time.Second) // the bubble's clock, of half a minute
 		synctest.Wait()
 		if _, err := st.client.received(); err != nil {
 			t.Errorf("client sees %v before the time", err)
@@ -205,6 +205,46 @@ func TestSpoolFails(t *testing.T) {
 	}
 }
 
+// The same wherever the spool fills up, in the mail as it came or in what is judged of it: the client gets all of it or nothing, in shadow
+// mode all of it, and no judge sees a part of it taken for the whole.
+func TestSpoolFillsUp(t *testing.T) {
+	for _, wire := range []string{
+		"Subject: x\r\n\r\none\r\n..two\r\nthree\r\n..\r\nfour\r\n",
+		"Subject: a long line before the only dot\r\n\r\n..\r\n",
+	} {
+		content := strings.ReplaceAll(wire, "\n.", "\n")
+		enough := int64(len(wire) + len(content))
+		for room := int64(1); room <= enough; room++ {
+			for _, shadow := range []bool{false, true} {
+				synctest.Test(t, func(t *testing.T) {
+					judge, quota := &clerk{}, &scanner.Quota{}
+					quota.SetLimits(0, room)
+					st := openWith(t.Context(), t, Config{Judge: judge, Shadow: shadow, Spool: scanner.Spool{Dir: t.TempDir(), Memory: 1, Quota: quota}})
+					st.send(st.server, "+OK ready\r\n")
+					st.send(st.client, "RETR 1\r\nNOOP\r\n")
+					st.send(st.server, "+OK\r\n")
+					for line := range strings.Lines(wire) {
+						st.send(st.server, line)
+					}
+					st.send(st.server, ".\r\n+OK noop\r\n")
+					if judged := len(judge.seen) > 0; judged != (room == enough) || judged && (judge.seen[0].mail != content || !judge.seen[0].complete) {
+						t.Errorf("with room for %d of %d octets judged was %+v", room, enough, judge.seen)
+					}
+					if room == enough || shadow {
+						st.got("client", st.client, "+OK ready\r\n+OK\r\n"+wire+".\r\n+OK noop\r\n")
+					} else {
+						st.got("client", st.client, "+OK ready\r\n-ERR "+refuseMessage+"+OK noop\r\n")
+					}
+					st.close()
+					if c := quota.Counters(); c.Disk != 0 || c.Memory != 0 {
+						t.Errorf("%+v is still held", c)
+					}
+				})
+			}
+		}
+	}
+}
+
 // P40: what a client pipelines is bounded, and is all answered in the end.
 func TestPipeliningIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -223,6 +263,30 @@ func TestPipeliningIsBounded(t *testing.T) {
 			want += reply
 		}
 		st.got("client", st.client, want)
+		st.close()
+	})
+}
+
+// P31: with more messages withheld than are remembered the session ends; no DELE sent along goes up.
+func TestManyWithheld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := openWith(t.Context(), t, Config{Judge: ruled{Action: scanner.Retry}})
+		st.send(st.server, "+OK ready\r\n")
+		for i := range maxWithheld {
+			st.send(st.client, fmt.Sprintf("RETR %d\r\n", i+1))
+			st.send(st.server, "+OK\r\nmail\r\n.\r\n")
+		}
+		st.send(st.client, "RETR 1\r\nDELE 1\r\n") // which is known
+		st.send(st.server, "+OK\r\nmail\r\n.\r\n")
+		st.send(st.client, fmt.Sprintf("RETR %d\r\nDELE %[1]d\r\n", maxWithheld+1))
+		st.send(st.server, "+OK\r\nmail\r\n.\r\n")
+		st.ended(ErrManyWithheld)
+		if got, _ := st.client.received(); strings.Count(got, "-ERR "+refuseMessage) != maxWithheld+2 || strings.Count(got, refuseDelete) != 1 {
+			t.Errorf("client has got %.200q", got[max(0, len(got)-200):])
+		}
+		if got, err := st.server.received(); strings.Contains(got, "DELE") || !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("server has got %.200q and sees %v", got[max(0, len(got)-200):], err)
+		}
 		st.close()
 	})
 }

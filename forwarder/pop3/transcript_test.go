@@ -171,7 +171,7 @@ func TestTranscriptsAreThere(t *testing.T) {
 		released-auth-plain-other released-auth-plain released-auth-refused released-empty released-last released-late-pass
 		released-lf-only released-listing-refused released-login-refused released-no-count released-no-quit released-others
 		released-quit-no-wait released-quit-refused released-quit-unanswered released-rset-refused released-rset
-		released-server-has-it released-short released-stuck released-torn released-two-names released-unreadable`)
+		released-server-has-it released-short released-stuck released-torn released-two released-two-names released-unreadable`)
 	paths, err := filepath.Glob("testdata/*.txt")
 	if err != nil {
 		t.Fatal(err)

@@ -139,6 +139,9 @@ func TestBypassIntake(t *testing.T) {
 	if _, err := b.request(true, 30*24*time.Hour, b.time); err == nil || !strings.Contains(err.Error(), "168h") {
 		t.Errorf("a month: %v", err)
 	}
+	if now, err := b.request(true, 7*24*time.Hour, b.time); err != nil || !now.Until.Equal(b.time.Add(7*24*time.Hour)) {
+		t.Errorf("a week: %+v, %v", now, err)
+	}
 	if now, err := b.request(true, 10*time.Minute, b.time); err != nil || now.State != control.IntakeForward || !now.Until.Equal(b.time.Add(10*time.Minute)) {
 		t.Errorf("%+v, %v", now, err)
 	}
@@ -176,6 +179,23 @@ func TestWatchdogIntake(t *testing.T) {
 		b.waits = 0
 		b.after(time.Second)
 		b.want(t, "over", control.IntakeServe, "")
+	}
+}
+
+// Where one fault asks to refuse and the other to forward, sessions are refused, since they come again; by request they are forwarded.
+func TestRefusalIsAboveForwarding(t *testing.T) {
+	for _, yaml := range []string{
+		"watchdog: {action: forward, after: 1m}\nlimits: {memory_action: refuse}\n",
+		"watchdog: {action: refuse, after: 1m}\nlimits: {memory_action: forward}\n",
+	} {
+		b := newIntakeBench(t, yaml)
+		b.share, b.waits = 0.9, 2*time.Minute
+		b.after(time.Second)
+		b.want(t, yaml, control.IntakeRefuse, "; ")
+		if _, err := b.request(true, 0, b.time); err != nil {
+			t.Fatal(err)
+		}
+		b.want(t, "by request", control.IntakeForward, "by request")
 	}
 }
 
