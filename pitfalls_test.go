@@ -33,7 +33,7 @@ P20  RSET, and DELE's reply                      p20-rset p20-rset-withheld p20-
 P21  the server's session ends with the client   p21-client-gone p16-resp-codes TestClientGoneEndsJudgement TestClientGoneWithinRetrieval TestClientGoneWithinDelivery
 P22  the server is kept alive                    p22-keep-alive p22-local-behind p22-noop-unanswered p22-within-body p22-not-before-login p22-server-gone TestServerIsKeptAliveDuringReleasedMail
 P23  the octets in RETR's +OK                    p23-replace p24-sizes p25-tag p26-top-lines p28-drip g6-edit g6-edit-pad
-P24  LIST and RETR agree                         p24-sizes p24-unpadded p24-pad p24-pad-short p24-pad-drip p28-drip g6-edit-pad i3-mark-pad TestPadding
+P24  LIST and RETR agree                         p24-sizes p24-unpadded p24-pad p24-pad-short p24-pad-drip p28-drip p30-uidl g6-edit-pad i3-mark-pad TestPadding
 P25  nothing is put into clean mail              p24-sizes p25-tag p28-drip p28-wait g6-edit
 P26  TOP                                         p26-top-zero p26-top-zero-body p26-top-lines p26-top-notice p26-top-first p26-top-tagged p10-top p20-rset TestNoticesAreBounded FuzzCutter TestFieldsOnly
 P27  no -ERR once +OK is out                     p27-drip-retry p27-drip-silent p27-too-large p27-too-large-tag p27-too-large-cut p28-replace
@@ -43,7 +43,7 @@ P30  UIDL                                        p30-uidl
 P31  DELE of infected mail                       p31-dele p31-dele-several p31-dele-withheld TestManyWithheld
 P32  always something complete                   p32-retry p23-replace scanner TestEscalation TestOnlyRefusalsEscalate
 P33  a notice is a mail                          p33-notice TestNoticeSaysNothingTwice scanner/notice TestNotice TestNoticeForAMailThatSaysNothing TestTemplateThatFailsLater FuzzCompose
-P34  a verdict is of a content                   p34-judged-anew scanner TestOtherContentIsJudgedAnew TestOnlyFactsAreRemembered TestVerdictsAreForgotten TestCacheIsBounded TestExplain
+P34  a verdict is of a content                   p34-judged-anew scanner TestSameContentIsJudgedOnce TestOtherContentIsJudgedAnew TestOnlyFactsAreRemembered TestVerdictsAreForgotten TestCacheIsBounded TestExplain
 P35  LAST, LOGIN-DELAY, EXPIRE, XTND             p35-last-xtnd p35-capabilities p08-capa
 P36  dial first                                  stack TestRefusedServerLooksRefused TestSilentServerLooksSilent
 P37  FIN and RST travel                          p37-half-close p37-half-close-retr p37-reset-client p37-reset-server TestOverTCP TestClientEndsWhileTheServerIsWaitedFor
