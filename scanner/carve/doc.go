@@ -25,8 +25,9 @@
 //   - 2026: what no client would decode costs nothing: base64 is tried where the text ahead says so or looks like it, quoted-printable
 //     where the text ahead may say so, the raw text where it is not base64, whose octets the engines have seen in the whole mail.
 //   - 2026: in the midst of a text, lines of nothing but base64 digits that follow one another are only counted, and so are lines of mere
-//     prose, which could begin nothing: nearly all lines of a large mail are of the two kinds. That the rest of the search stays as it would
-//     have become is a law of a fuzz target.
+//     prose, which could begin nothing: nearly all lines of a large mail are of the two kinds. While no start waits for its end, as in most of a
+//     file, not even that: whatever its lines hold, nearly all are passed over by how they begin and end (random octets: 1.3 to 0.6 ns each).
+//     That the search finds the same either way is a law of fuzz targets.
 //   - 2026: a mail is carved after it was walked. Of an ordinary mail nothing is then left to decode, and what is left to do is one
 //     pass over its lines.
 package carve

@@ -187,8 +187,36 @@ func (r *lineReader) passProse() (lines, trailing, end int) {
 	}
 }
 
-// opensLine says whether a line that begins with c may be another than one of prose: blank, folded, a boundary, or what mark looks for.
-func opensLine(c byte) bool { return c <= ' ' || c == '-' || isMark(c) }
+// passUncounted is passProse where nothing is counted of the lines. They may hold colons if they are no fields, and equals signs if they do
+// not count for the line behind, and end in CR: of random octets, nearly all lines are such. cr: the last one ends in a CR alone.
+func (r *lineReader) passUncounted() (lines, end int, cr bool) {
+	for ; ; lines++ {
+		lf := r.lf.ahead(r.ahead, r.at)
+		if lf == len(r.ahead) {
+			return lines, end, cr
+		}
+		n, next := lf, lf+1
+		if first := bytes.IndexByte(r.ahead[:lf], '\r'); first >= 0 {
+			n = first
+			if first < lf-1 {
+				next = first + 1
+			}
+		}
+		text := r.ahead[:n]
+		if n == 0 || opensLine(text[0]) || fieldLike(text) || endsPadded(text) {
+			return lines, end, cr
+		}
+		if digits, _ := base64Line(text); digits {
+			return lines, end, cr
+		}
+		end, cr = next-n, next < lf
+		r.pass(next)
+	}
+}
+
+// opensLine says whether a line that begins with c may be another than one of prose or a field: blank, folded, a boundary, or what mark looks
+// for.
+func opensLine(c byte) bool { return c == '-' || isFiller(c) || c == '\v' || c == '\f' || isMark(c) }
 
 // sought is an octet that is looked for in what is ahead of a reader.
 type sought struct {

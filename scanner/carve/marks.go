@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// fieldLike says whether a line may begin a header field: a name of printable octets (RFC 5322 section 2.2), blanks around it
-// forgiven, and a colon that does not begin a URL.
-func fieldLike(l *line) bool {
-	if !l.colons {
+// fieldLike says whether a line that is not blank may begin a header field: a name of printable octets (RFC 5322 section 2.2), blanks around
+// it forgiven, and a colon that does not begin a URL.
+func fieldLike(text []byte) bool {
+	if text[0] > '~' { // as in most lines of random octets
 		return false
 	}
-	end := bytes.IndexByte(l.text[:min(len(l.text), 2*maxFieldName)], ':')
-	if end < 0 || bytes.HasPrefix(l.text[end:], []byte("://")) {
+	end := bytes.IndexByte(text[:min(len(text), 2*maxFieldName)], ':')
+	if end < 0 || bytes.HasPrefix(text[end:], []byte("://")) {
 		return false
 	}
-	name := bytes.Trim(l.text[:end], " \t\x00")
+	name := bytes.Trim(text[:end], " \t\x00")
 	if len(name) == 0 || len(name) > maxFieldName {
 		return false
 	}

@@ -124,6 +124,12 @@ func find(ctx context.Context, lines *lineReader, whole bool) (*search, error) {
 			n := lines.passDigits(&l)
 			s.sofar.lines += n
 			count += n
+		case s.far == len(s.starts): // no start waits for its end: only what is counted behind one counts for it
+			n, end, cr := lines.passUncounted()
+			if n > 0 {
+				before, lf = end, end == 1 && !cr
+			}
+			count += n
 		default:
 			n, trailing, end := lines.passProse()
 			s.prose(n, trailing)
@@ -170,7 +176,7 @@ func (s *search) line(l *line, before int) {
 		return
 	}
 	digits, url := base64Line(l.text)
-	isField := !digits && fieldLike(l)
+	isField := !digits && l.colons && fieldLike(l.text)
 	folded := isSpace(l.text[0])
 	switch {
 	case isField:

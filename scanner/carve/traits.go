@@ -52,6 +52,12 @@ func (t *traits) count(l *line, digits, url, padded bool) bool {
 	return l.pads || len(tail) < len(l.text)
 }
 
+// endsPadded says whether a line that is not blank counts as one with an equals sign at its end, as count says it.
+func endsPadded(text []byte) bool {
+	last := text[len(text)-1]
+	return last == '=' || isSpace(last) && bytes.IndexByte(text, '=') >= 0
+}
+
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
 // hasStray says whether an equals sign in text is followed by neither two hexadecimal digits nor the end of the line.

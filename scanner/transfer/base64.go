@@ -32,11 +32,11 @@ const (
 
 // NewBase64 returns a decoder that writes to w.
 func NewBase64(w io.Writer, b Base64) io.WriteCloser {
-	values, quads := standard, standardQuads
+	values, pairs := standard, standardPairs
 	if b.URL {
-		values, quads = url, urlQuads
+		values, pairs = url, urlPairs
 	}
-	return &base64Decoder{out: flusher{w: w}, padding: b.Padding, junk: b.Junk, values: values(), quads: quads()}
+	return &base64Decoder{out: flusher{w: w}, padding: b.Padding, junk: b.Junk, values: values(), pairs: pairs()}
 }
 
 type base64Decoder struct {
@@ -44,7 +44,7 @@ type base64Decoder struct {
 	padding Padding
 	junk    Junk
 	values  *[256]byte
-	quads   *quads
+	pairs   *pairs
 	quantum uint32
 	digits  int
 	ended   bool
@@ -88,22 +88,36 @@ func (d *base64Decoder) Write(p []byte) (int, error) {
 	return n, d.out.err
 }
 
-// quanta decodes the whole quanta at the beginning of p, four digits at a time, and returns what follows them.
+// quanta decodes the whole quanta at the beginning of p and the line ends between them, and returns what follows.
 func (d *base64Decoder) quanta(p []byte) []byte {
-	t := d.quads
+	t := d.pairs
 	for len(p) >= 4 {
-		out := d.out.room(4) // of which the next quantum has the last
+		if p[0] == '\r' && p[1] == '\n' {
+			p = p[2:]
+			continue
+		}
+		out := d.out.room(8) // of which what comes next has the last two
 		n := 0
-		for len(p) >= 4 && n+4 <= len(out) {
-			q := t[0][p[0]] | t[1][p[1]] | t[2][p[2]] | t[3][p[3]]
-			if q&noDigit != 0 {
-				d.out.n += n
-				return p
+		for len(p) >= 8 && len(out)-n >= 8 {
+			a, b := t[binary.LittleEndian.Uint16(p)], t[binary.LittleEndian.Uint16(p[2:])]
+			c, e := t[binary.LittleEndian.Uint16(p[4:])], t[binary.LittleEndian.Uint16(p[6:])]
+			if (a|b|c|e)&noDigits != 0 {
+				break
 			}
-			binary.BigEndian.PutUint32(out[n:], q)
-			p, n = p[4:], n+3
+			binary.BigEndian.PutUint64(out[n:], uint64(a)<<52|uint64(b)<<40|uint64(c)<<28|uint64(e)<<16)
+			p, n = p[8:], n+6
 		}
 		d.out.n += n
+		if len(p) < 4 || len(out)-n < 8 {
+			continue
+		}
+		a, b := t[binary.LittleEndian.Uint16(p)], t[binary.LittleEndian.Uint16(p[2:])]
+		if (a|b)&noDigits != 0 {
+			break
+		}
+		binary.BigEndian.PutUint32(out[n:], uint32(a)<<20|uint32(b)<<8)
+		p = p[4:]
+		d.out.n += 3
 	}
 	return p
 }
@@ -125,24 +139,23 @@ func (d *base64Decoder) Close() error {
 	return d.out.flush()
 }
 
-// quads holds, for each of the four digits of a quantum, what it adds to the quantum's three octets, which are the first of the number's four. The
-// last octet is noDigit where there is none.
-type quads [4][256]uint32
+// pairs holds the twelve bits that two octets stand for, of which the first is the lower one of the index; noDigits where one of them is no
+// digit. Of its 128 KiB, digits use some 16.
+type pairs [1 << 16]uint16
 
-const noDigit = 1
+const noDigits = 1 << 15
 
-// quadsOf returns the quads of an alphabet.
-func quadsOf(values *[256]byte) *quads {
-	var q quads
-	for i := range q {
-		for c, v := range values {
-			q[i][c] = noDigit
-			if v < 64 {
-				q[i][c] = uint32(v) << (26 - 6*i)
-			}
+// pairsOf returns the pairs of an alphabet.
+func pairsOf(values *[256]byte) *pairs {
+	p := new(pairs)
+	for i := range p {
+		first, second := values[i&0xff], values[i>>8]
+		p[i] = uint16(first)<<6 | uint16(second)
+		if first >= 64 || second >= 64 {
+			p[i] = noDigits
 		}
 	}
-	return &q
+	return p
 }
 
 // The two alphabets, each made once.
@@ -155,8 +168,8 @@ var (
 		values['-'], values['_'] = 62, 63
 		return &values
 	})
-	standardQuads = sync.OnceValue(func() *quads { return quadsOf(standard()) })
-	urlQuads      = sync.OnceValue(func() *quads { return quadsOf(url()) })
+	standardPairs = sync.OnceValue(func() *pairs { return pairsOf(standard()) })
+	urlPairs      = sync.OnceValue(func() *pairs { return pairsOf(url()) })
 )
 
 // alphabet returns the value of each octet as one of 64 digits, more where it is none.

@@ -59,6 +59,7 @@ func TestDecode(t *testing.T) {
 		{"padding in mid quantum", b64(Base64{Padding: PadSkips}), "aG=Vs=bG8=", "hello"},
 		{"padding that ends nothing does not stop", b64(Base64{Padding: PadStops}), "=aGVsbG8=", "hello"},
 		{"standard digits", plain, "+/-_+/", "\xfb\xff\xbf"},
+		{"line ends between quanta", plain, "aGVs\r\nbG8g\rd29y\nbGQg\r\r\naGVs\n\rbG8h", "hello world hello!"},
 		{"stop at junk", b64(Base64{Junk: JunkStops}), "aGVs\r\n bG8=*aGVs", "hello"},
 		{"URL digits", b64(Base64{URL: true}), "-_-_", "\xfb\xff\xbf"},
 

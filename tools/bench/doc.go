@@ -152,8 +152,13 @@
 //   - Where the rest of an attachment goes, without an engine, by pprof: a third carving, half of it in random octets, whose lines are short and odd; a
 //     quarter base64 and what it writes; a fifth SHA-256, at 1 ns an octet; and, in all of these, a sixth pread(2), since each pass reads a spooled
 //     content anew.
-//   - What was thought of and left: spooled contents mapped into memory, which would save most of that reading, and turn a disk's error
-//     into a signal; another hash, or none, for attachments, since octets that were judged and are gone must be known again.
-//   - Next: a part that is not encoded as a view of the mail's file, as it is one of its memory already, which saves writing it (a tenth of
-//     a large text), and needs an engine that takes a file from an offset on.
+//   - What was thought of and left: spooled contents mapped into memory, which turn a disk's error into a signal, and save nothing: to map and
+//     unmap them 64 KiB at a time takes 0.2 ns an octet, to read them 0.07; another hash.
+//   - What paid then, the least of several runs by turns on a machine busy with other things, before and after: with the built-in rules 115 to 88
+//     ms for an attachment, 84 to 64 ms for text, 85 to 59 ms with dots; without an engine 65 to 55, 34 to 24 and 36 to 24 ms. Parts that are
+//     not encoded as views of the mail's file, of which an engine takes a stretch: no second file is written, and a mail of one part is not even
+//     read for it. The digest put off of every body, since one can be decoded again. Base64 by pairs of digits, and line ends where quanta
+//     are decoded (0.9 to 0.7 ns an octet). Carving random octets by how lines begin and end (1.3 to 0.6 ns).
+//   - What did not: one loop of carving for all kinds of lines, which costs text more than it saves random octets; colons and equals signs looked
+//     for ahead in these, where each search of an octet that comes every 256 takes some 30 ns.
 package main
