@@ -14,7 +14,7 @@
 //   - cab.go, chm.go, lzx.go, solid.go: cabinets and compiled help.
 //   - cfb.go, objects.go: compound files, which .doc, .xls, .ppt, .msi and .msg are, and the files embedded in them.
 //   - vba.go: the sources of macros in them. iso.go: images of disks in ISO 9660.
-//   - pdf.go, rtf.go: the streams of PDF documents, and the objects in RTF.
+//   - pdf.go, pdffilters.go, rtf.go: the streams of PDF documents, and the objects in RTF.
 //
 // # Bounds
 //

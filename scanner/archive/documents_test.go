@@ -191,6 +191,53 @@ func TestWorkIsBounded(t *testing.T) {
 	}
 }
 
+// lzwOf packs content as PDF's LZWDecode unpacks it.
+func lzwOf(content string) string {
+	var out []byte
+	bits, n, width := 0, 0, 9
+	put := func(word int) {
+		bits, n = bits<<width|word, n+width
+		for ; n >= 8; n -= 8 {
+			out = append(out, byte(bits>>(n-8)))
+		}
+		bits &= 1<<n - 1
+	}
+	words, next := map[string]int{}, 258
+	code := func(s string) int {
+		if len(s) == 1 {
+			return int(s[0])
+		}
+		return words[s]
+	}
+	put(256)
+	last := ""
+	for i := range len(content) {
+		with := last + content[i:i+1]
+		if _, known := words[with]; known || len(with) == 1 {
+			last = with
+			continue
+		}
+		put(code(last))
+		words[with] = next
+		next++
+		if next+1 > 1<<width { // as a reader sees it, which defines words one later
+			width++
+		}
+		if next == 4094 {
+			put(code(content[i : i+1]))
+			put(256)
+			words, next, width, last = map[string]int{}, 258, 9, ""
+			continue
+		}
+		last = content[i : i+1]
+	}
+	if last != "" {
+		put(code(last))
+	}
+	put(257)
+	return string(append(out, byte(bits<<(8-n))))
+}
+
 func TestPDF(t *testing.T) {
 	var packed bytes.Buffer
 	w := zlib.NewWriter(&packed)
@@ -208,6 +255,23 @@ func TestPDF(t *testing.T) {
 	finds(t, document("/Filter/#46late#44ecode", packed.String()), "1/1")
 	finds(t, document("/Filter [/ASCII85Decode/FlateDecode]", letters.String()+"~>"), "1/1")
 	finds(t, document("/Filter [/ASCIIHexDecode /Fl]", hex.EncodeToString(packed.Bytes())+">"), "1/1")
+	finds(t, document("/Filter 2 0 R", packed.String()), "1/1")
+	finds(t, document("/Filter[/Crypt/FlateDecode]", packed.String()), "1/1")
+	finds(t, document("/Filter/LZWDecode", lzwOf(payload)), "1/1")
+	finds(t, document("/Filter[/LZW/Fl]", lzwOf(packed.String())), "1/1")
+	runs := "\x05" + payload[:6]
+	for _, c := range []byte(payload[6:]) {
+		runs += "\x00" + string([]byte{c})
+	}
+	finds(t, document("/Filter/RunLengthDecode", runs+"\x80"), "1/1")
+	_, repeated := scan(t, scanner.Limits{}, document("/Filter/RL", "\x02abc\xfdx\x81y\x80ignored"))
+	if !slices.Contains(repeated.contents, "abcxxxx"+strings.Repeat("y", 128)) {
+		t.Errorf("runs: %q", repeated.contents)
+	}
+	long := program() + strings.Repeat(program(), 2)
+	if _, engine := scan(t, scanner.Limits{}, document("/Filter/LZW", lzwOf(long))); !slices.Contains(engine.contents, long) {
+		t.Errorf("LZW: %d contents", len(engine.contents))
+	}
 	finds(t, document("", payload), "1/1")
 	spells := []byte(strings.Replace(payload, "payload", "endstream endobj", 1))
 	_, engine := scan(t, scanner.Limits{}, fmt.Appendf(nil, "%%PDF-1.7\n1 0 obj\n<</Length %d>>\nstream\n%s\nendstream\nendobj\n", len(spells), spells))

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/ascii85"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -110,10 +111,20 @@ func pdfStreamAt(content *io.SectionReader, behind int64) (s pdfStream, ok bool,
 		dictionary = dictionary[i:]
 	}
 	s.filters = pdfFilters(dictionary)
+	if len(s.filters) == 0 && isZlib(content, s.from) { // its filters are told elsewhere
+		s.filters = []string{"Fl"}
+	}
 	if len(s.filters) == 0 {
 		s.length = min(pdfLength(dictionary), content.Size()-s.from)
 	}
 	return s, true, nil
+}
+
+// isZlib says whether RFC 1950 could begin in content at an offset, as nearly all writers of it begin.
+func isZlib(content io.ReaderAt, at int64) bool {
+	var b [2]byte
+	n, _ := content.ReadAt(b[:], at)
+	return n == len(b) && b[0] == 0x78 && binary.BigEndian.Uint16(b[:])%31 == 0
 }
 
 // pdfLength returns the length that a stream's dictionary states; 0 where that is elsewhere.
@@ -148,7 +159,8 @@ func pdfFilters(dictionary []byte) []string {
 		name, _, _ = strings.Cut(name, " ")
 		name = strings.TrimRight(name, "\t\r\n[")
 		switch name {
-		case "FlateDecode", "Fl", "ASCIIHexDecode", "AHx", "ASCII85Decode", "A85":
+		case "Crypt": // where nothing is encrypted, it changes nothing
+		case "FlateDecode", "Fl", "ASCIIHexDecode", "AHx", "ASCII85Decode", "A85", "LZWDecode", "LZW", "RunLengthDecode", "RL":
 			if len(list) < maxFilters {
 				list = append(list, name)
 			}
@@ -192,6 +204,10 @@ func (s pdfStream) open(document *io.SectionReader) io.Reader {
 			r = &hexGroup{r: bufio.NewReader(r)}
 		case "ASCII85Decode", "A85":
 			r = ascii85.NewDecoder(&untilWord{r: bufio.NewReader(r), word: []byte("~>")})
+		case "LZWDecode", "LZW":
+			r = newLZW(bufio.NewReader(r))
+		case "RunLengthDecode", "RL":
+			r = &runLengths{r: bufio.NewReader(r)}
 		}
 	}
 	return r
