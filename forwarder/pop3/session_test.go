@@ -219,7 +219,7 @@ func TestSpoolFillsUp(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					judge, quota := &clerk{}, &scanner.Quota{}
 					quota.SetLimits(0, room)
-					st := openWith(t.Context(), t, Config{Judge: judge, Shadow: shadow, Spool: scanner.Spool{Dir: t.TempDir(), Memory: 1, Quota: quota}})
+					st := openWith(t.Context(), t, Config{Judge: judge, Shadow: shadow, Spool: scanner.Spool{Dir: t.TempDir(), Memory: 20, Quota: quota}})
 					st.send(st.server, "+OK ready\r\n")
 					st.send(st.client, "RETR 1\r\nNOOP\r\n")
 					st.send(st.server, "+OK\r\n")
