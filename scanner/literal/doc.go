@@ -30,6 +30,6 @@
 //   - 2026: what a script computes is its own: keys, reversed strings, pieces out of order, pieces that are too short to tell from
 //     words. Only running it would tell; the script itself is judged as it stands, and what is found in the open part of it counts.
 //   - 2026: the search probes one octet in each stretch and looks back from there (Boyer and Moore), so that of prose and of random octets alike few
-//     are looked at at all: 10 MB of text take 1 ms of processor time, and an attachment 2 ms, where the rest of their judgement takes some
-//     130 ms.
+//     are looked at at all: 10 MB of text take 1 ms of processor time of some 70 that their judgement takes with the built-in rules, and an
+//     attachment 2 ms of 100.
 package literal
