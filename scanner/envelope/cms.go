@@ -38,10 +38,18 @@ const (
 	maxFields = 16 // values ahead of the content in a structure
 )
 
-// isCMS says whether a content that begins with head is a ContentInfo (RFC 5652 section 3).
+// isCMS says whether a content that begins with head is a ContentInfo (RFC 5652 section 3): a sequence whose first value is such an
+// identifier. In certificates and keys there is one further behind.
 func isCMS(head []byte) bool {
 	at := bytes.Index(head, []byte(pkcs))
-	return at >= 4 && head[0] == tagSequence && head[at-2] == tagOID
+	if at < 4 || head[0] != tagSequence || head[at-2] != tagOID {
+		return false
+	}
+	behind := 2 // tag and length
+	if head[1] > 0x80 {
+		behind += int(head[1] & 0x7F)
+	}
+	return at-2 == behind
 }
 
 // openCMS hands out the content of a ContentInfo.

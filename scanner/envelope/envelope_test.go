@@ -293,3 +293,17 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// TestOtherDER: certificates and keys, which have identifiers of the same root in them, are no CMS.
+func TestOtherDER(t *testing.T) {
+	rsa := value(0x30, value(0x06, "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x0B"), "\x05\x00")
+	for name, content := range map[string]string{
+		"certificate": value(0x30, value(0x30, "\xA0\x03\x02\x01\x02", value(0x02, "\x01"), rsa, strings.Repeat("x", 300))),
+		"private key": value(0x30, "\x02\x01\x00", rsa, strings.Repeat("x", 300)),
+		"public key":  value(0x30, rsa, strings.Repeat("x", 300)),
+	} {
+		if out := open(t, []byte(content)); len(out.notes)+len(out.contents) > 0 {
+			t.Errorf("%s: %q, %d contents", name, out.notes, len(out.contents))
+		}
+	}
+}
