@@ -359,7 +359,8 @@ func (d *demo) fetchmail(ctx context.Context) (int, error) {
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return 0, err
 	}
-	cmd := d.lab.Client.Command(ctx, "fetchmail", "--fetchmailrc", path, "--nosyslog", "--silent")
+	// root's fetchmails share one file otherwise, and only one of them runs at a time.
+	cmd := d.lab.Client.Command(ctx, "fetchmail", "--fetchmailrc", path, "--nosyslog", "--silent", "--pidfile", filepath.Join(home, "pid"))
 	cmd.Env = append(os.Environ(), "FETCHMAILHOME="+home, "HOME="+home)
 	if _, err := output(cmd, "client: fetchmail"); err != nil {
 		return 0, err
