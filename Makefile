@@ -80,7 +80,7 @@ SOAKKILLS ?= 1000
 .PHONY: soak
 soak: setup ## the long runs: SOAKFRAMES (100000000) mutated frames, link flaps, a SYN flood, sessions and mails by the thousand and gigabyte, SOAKKILLS (1000) kills in mid-mail (root)
 	MIRRORGW_SOAK=1 MIRRORGW_SOAK_FRAMES=$(SOAKFRAMES) go test -count=1 -timeout 12h -v -run '^TestRouter(A16|B4|C10|C17|A12)' ./cmd/mirrorgw
-	MIRRORGW_SOAK=1 go test -count=1 -timeout 1h -v -run '^Test(ManySessions|ConcurrentSessions|IdleSessions|StalledClients|HugeMail|MemoryGuardInTheLab|WorkersKilledUnderLoad)$$' ./cmd/mirrorgw
+	MIRRORGW_SOAK=1 go test -count=1 -timeout 1h -v -run '^Test(Dialogues|ManySessions|ConcurrentSessions|IdleSessions|StalledClients|HugeMail|MemoryGuardInTheLab|WorkersKilledUnderLoad)$$' ./cmd/mirrorgw
 	MIRRORGW_SOAK_KILLS=$(SOAKKILLS) go test -count=1 -timeout 12h -v -run '^TestKillAnywhere' ./cmd/mirrorgw
 
 .PHONY: fmt

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -154,6 +155,7 @@ func TestStalledClients(t *testing.T) {
 	held, before := profile(t, lab).heap, resident(t, g)
 	const stalled = 200
 	var asking sync.WaitGroup
+	clients := make(chan net.Conn, stalled)
 	for range stalled {
 		asking.Go(func() { // ends with the beginning of the reply
 			c, err := lab.Client.Dial(t.Context(), "tcp", mailServer)
@@ -162,6 +164,7 @@ func TestStalledClients(t *testing.T) {
 				return
 			}
 			t.Cleanup(func() { c.Close() })
+			clients <- c
 			if _, err := io.WriteString(c, "USER a\r\nPASS "+testnet.Password+"\r\nRETR 2\r\n"); err != nil {
 				t.Error(err)
 				return
@@ -194,6 +197,18 @@ func TestStalledClients(t *testing.T) {
 	}
 	if sending != stalled {
 		t.Errorf("%d flows are shown as sending", sending)
+	}
+	close(clients)
+	for c := range clients {
+		c.Close()
+	}
+	for left := stalled; left > 0; { // a disk may take its time over what they had in the spool, up to 20 GB
+		testnet.WaitFor(t, "one of them to be gone", func() bool {
+			now := int(statusOf(t, lab).Sessions["pop3"])
+			fewer := now < left
+			left = now
+			return fewer
+		})
 	}
 }
 
